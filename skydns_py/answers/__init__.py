@@ -1,0 +1,1 @@
+"""From a packet to its reply, without IO: judge, look up, pack."""

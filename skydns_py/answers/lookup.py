@@ -1,0 +1,207 @@
+"""Look a question up: zones and a table in, an `Answer` out.
+
+An `Answer` is what the server says, not yet a message: a code and three sections.
+It names the table's keys it hangs on, so that whoever keeps it knows when to forget it.
+This module never sees a packet and never asks anybody else.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from skydns_py import names
+from skydns_py.answers.query import Rcode
+from skydns_py.records import Node, RRset, Type, address_sets, rrset_of, soa
+from skydns_py.table import ANY_ADDRESS, SYNCED, Found, Table
+
+NS = names.relative("ns", "dns")
+DNS = names.relative("dns")
+HOSTMASTER = names.relative("hostmaster")
+
+MAX_CHAIN: Final = 10
+"""CNAMEs that are followed; a loop ends there too."""
+
+MAX_SOA_TTL: Final = 300
+"""Seconds; a denial is kept by resolvers for the smaller of this and the SOA minimum (RFC 2308)."""
+
+REFRESH, RETRY, EXPIRE = 7200, 1800, 86_400
+"""Seconds, for secondaries."""
+
+NOT_READY: Final = 14
+"""Extended DNS error "Not Ready" (RFC 8914 section 4.15)."""
+
+Section = tuple[tuple[bytes, RRset], ...]
+"""RRsets with their owners, as absolute folded wire names."""
+
+
+class Zone(msgspec.Struct, frozen=True):
+    """A zone that is answered from a table.
+
+    `apex` is an absolute folded name, `pointer_zone` the forward zone that PTR records of a reverse
+    zone point into, `own` the packed addresses this server is reached at.
+    """
+
+    apex: bytes
+    table: Table
+    ttl: int
+    pointer_zone: bytes
+    own: tuple[bytes, ...] = ()
+
+
+Zones = Mapping[bytes, Zone]
+"""Zones by their apex."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is said to a question; `ede` is an extended error code or 0 (RFC 8914).
+
+    `apex` is the zone that the question lies in: names below it are spelled as it was asked.
+    """
+
+    rcode: Rcode
+    apex: bytes
+    answer: Section = ()
+    authority: Section = ()
+    additional: Section = ()
+    authoritative: bool = True
+    ede: int = 0
+    keys: tuple[bytes, ...] = ()
+
+
+def lookup(zones: Zones, name: bytes, qtype: int) -> Answer | None:
+    """Answer a question for a folded absolute name, None when it lies in none of `zones`.
+
+    A CNAME is followed as long as its target lies in one of them (RFC 1034 4.3.2), and the code is
+    that of the last name (RFC 6604).
+    """
+    asked_in = apex = names.closest(name, zones)
+    if asked_in is None:
+        return None
+    chain: list[tuple[bytes, RRset]] = []
+    keys: list[bytes] = []
+    seen = set()
+    while apex is not None and name not in seen and len(chain) < MAX_CHAIN:
+        seen.add(name)
+        zone = zones[apex]
+        found = _find(zone, name)
+        keys.extend(found.keys)
+        alias = rrset_of(found.node or (), Type.CNAME)
+        if alias is None or qtype == Type.CNAME:
+            answer = _conclude(zones, zone, (name, qtype), found.node)
+            return msgspec.structs.replace(
+                answer,
+                apex=asked_in,
+                answer=(*chain, *answer.answer),
+                keys=(*keys, *answer.keys),
+            )
+        chain.append((name, alias))
+        name = names.fold(alias.rdata[0])
+        apex = names.closest(name, zones)
+    return Answer(Rcode.NOERROR, asked_in, tuple(chain), keys=tuple(keys))
+
+
+def soa_of(zone: Zone) -> tuple[bytes, RRset]:
+    """Return the zone's SOA; its serial is the time of the last change."""
+    rdata = soa(
+        NS + zone.apex,
+        HOSTMASTER + zone.apex,
+        (zone.table.serial, REFRESH, RETRY, EXPIRE, zone.ttl),
+    )
+    return zone.apex, RRset(Type.SOA, min(zone.ttl, MAX_SOA_TTL), (rdata,))
+
+
+def _conclude(zones: Zones, zone: Zone, question: tuple[bytes, int], node: Node | None) -> Answer:
+    """Answer with the node at the end of a chain of aliases."""
+    name, qtype = question
+    denial = (soa_of(zone),)
+    if node is None and not zone.table.is_synced:
+        # Not knowing a name is no reason to deny it.
+        return Answer(Rcode.SERVFAIL, zone.apex, authority=denial, ede=NOT_READY, keys=(SYNCED,))
+    if node is None:
+        return Answer(Rcode.NXDOMAIN, zone.apex, authority=denial)
+    rrset = rrset_of(node, qtype)
+    if rrset is None:
+        return Answer(Rcode.NOERROR, zone.apex, authority=denial)
+    additional, keys = _additional(zones, rrset)
+    return Answer(Rcode.NOERROR, zone.apex, ((name, rrset),), additional=additional, keys=keys)
+
+
+def _find(zone: Zone, name: bytes) -> Found:
+    """Find a node in a zone: what every zone has by itself, then what the table has."""
+    relative = name[: len(name) - len(zone.apex)]
+    if not relative:
+        servers, keys = _nameservers(zone)
+        targets = RRset(Type.NS, zone.ttl, servers)
+        return Found((soa_of(zone)[1], targets), keys)
+    if relative == DNS:
+        return Found((), ())
+    if relative == NS:
+        servers, keys = _nameservers(zone)
+        return Found(_server_addresses(zone, servers), keys)
+    if names.is_reverse(zone.apex):
+        prefix = names.reverse_prefix(name)
+        return _find_reverse(zone, *prefix) if prefix else zone.table.at_apex(relative, zone.apex)
+    return zone.table.find(relative, zone.apex)
+
+
+def _find_reverse(zone: Zone, length: int, digits: str) -> Found:
+    """Find the PTR set of an address, or tell whether some address lies below."""
+    if len(digits) < 2 * length:
+        below = zone.table.has_address_below(length, digits)
+        return Found(() if below else None, (ANY_ADDRESS,))
+    targets, keys = zone.table.pointers(bytes.fromhex(digits))
+    absolute = (target + zone.pointer_zone for target in targets)
+    rdata = tuple(target for target in absolute if len(target) <= names.MAX_NAME)
+    if not rdata:
+        return Found(None, keys)
+    return Found((RRset(Type.PTR, zone.ttl, rdata),), keys)
+
+
+def _nameservers(zone: Zone) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return the names of this server: those of its Services, else `ns.dns` of the zone."""
+    found: dict[bytes, None] = {}
+    keys: list[bytes] = []
+    for address in zone.own:
+        targets, more = zone.table.nameservers(address)
+        found.update(dict.fromkeys(target + zone.pointer_zone for target in targets))
+        keys.extend(more)
+    return tuple(found) or (NS + zone.apex,), tuple(keys)
+
+
+def _server_addresses(zone: Zone, servers: tuple[bytes, ...]) -> Node:
+    """Return the addresses behind `ns.dns`: those of its Services, else the server's own."""
+    if servers == (NS + zone.apex,):
+        return address_sets(zone.own, zone.ttl)
+    found: list[bytes] = []
+    for server in servers:
+        relative = server[: len(server) - len(zone.pointer_zone)]
+        node = zone.table.find(relative, zone.pointer_zone).node or ()
+        found.extend(
+            data for rrset in node if rrset.type in (Type.A, Type.AAAA) for data in rrset.rdata
+        )
+    return address_sets(found, zone.ttl)
+
+
+def _additional(zones: Zones, rrset: RRset) -> tuple[Section, tuple[bytes, ...]]:
+    """Return the addresses of the hosts that SRV and NS records point to (RFC 2782, RFC 1035)."""
+    offset = _TARGET_AT.get(rrset.type)
+    if offset is None:
+        return (), ()
+    found: dict[tuple[bytes, int], RRset] = {}
+    keys: list[bytes] = []
+    for rdata in rrset.rdata:
+        target = names.fold(rdata[offset:])
+        apex = names.closest(target, zones)
+        if apex is None:
+            continue
+        at = _find(zones[apex], target)
+        keys.extend(at.keys)
+        for addresses in at.node or ():
+            if addresses.type in (Type.A, Type.AAAA):
+                found[target, addresses.type] = addresses
+    return tuple((name, addresses) for (name, _), addresses in found.items()), tuple(keys)
+
+
+_TARGET_AT: Final[dict[int, int]] = {Type.SRV: 6, Type.NS: 0}
+"""Where in their rdata the types that point to a host have its name."""

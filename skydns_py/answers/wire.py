@@ -1,0 +1,163 @@
+"""Pack an `Answer` or a refusal into the bytes of a reply: the one module that speaks to dnslib.
+
+A reply is packed once, from our own values, and never parsed here.
+This module never decides what to say.
+"""
+
+from typing import Final
+
+from dnslib import DNSLabel
+from dnslib.label import DNSBuffer
+
+from skydns_py import names
+from skydns_py.answers.lookup import Answer, Section
+from skydns_py.answers.query import CLASS_IN, MAX_UDP, Edns, Query, Refusal
+from skydns_py.records import RRset, Type
+
+QR, AA, TC = 0x8000, 0x0400, 0x0200
+
+MAX_AMPLIFICATION: Final = 3
+"""A truncated reply is at most so many times as long as the query, so that a forged sender gains
+little; who is real asks again over TCP."""
+
+_HEADER: Final = 12
+_MAX_POINTER: Final = 0x3FFF
+_SOA_NUMBERS: Final = 20
+_EDE_OPTION: Final = 15
+
+
+def pack(answer: Answer, query: Query, limit: int, *, datagram: bool) -> bytes:
+    """Return the reply to a query, at most `limit` octets long.
+
+    Where all does not fit, the additional section goes first, set by set, without a mark (RFC 2181
+    section 9); then the reply holds as many whole records as fit, and TC.
+    """
+    opt = _opt(query.edns, answer.rcode, answer.ede)
+    reply = _Reply(query, answer.apex, limit - len(opt))
+    complete = reply.add(answer.answer) and reply.add(answer.authority, section=1)
+    if complete:
+        reply.add_whole_sets(answer.additional)
+    else:
+        room = min(limit, MAX_AMPLIFICATION * query.size) if datagram else limit
+        reply = _Reply(query, answer.apex, room - len(opt))
+        reply.add(answer.answer)
+    flags = QR | AA * answer.authoritative | TC * (not complete) | query.flags | answer.rcode & 0xF
+    return reply.finish(query.id, flags, opt)
+
+
+def pack_refusal(refusal: Refusal) -> bytes:
+    """Return the reply to what cannot be answered: header, question if there is one, OPT."""
+    flags = QR | refusal.flags | refusal.rcode & 0xF
+    opt = _opt(refusal.edns, refusal.rcode, 0)
+    counts = (bool(refusal.question), 0, 0, bool(opt))
+    header = refusal.id + b"".join(n.to_bytes(2, "big") for n in (flags, *counts))
+    return header + refusal.question + opt
+
+
+class _Reply:
+    """A message in the making: the question, then records as long as they fit."""
+
+    def __init__(self, query: Query, apex: bytes, limit: int) -> None:
+        self._query = query
+        self._apex = apex
+        self._limit = limit
+        self._counts = [0, 0, 0]
+        self._buffer = DNSBuffer(bytes(_HEADER))
+        self._buffer.offset = _HEADER
+        self._name(query.asked)
+        self._buffer.append(query.question[-4:])
+
+    def add(self, sets: Section, section: int = 0) -> bool:
+        """Add the records of a section up to the first that does not fit."""
+        for owner, rrset in sets:
+            for rdata in rrset.rdata:
+                mark = len(self._buffer.data)
+                self._record(owner, rrset, rdata)
+                if len(self._buffer.data) > self._limit:
+                    self._cut(mark)
+                    return False
+                self._counts[section] += 1
+        return True
+
+    def add_whole_sets(self, sets: Section) -> None:
+        """Add sets to the additional section, each as a whole or not at all."""
+        for owner, rrset in sets:
+            mark, count = len(self._buffer.data), self._counts[2]
+            if not self.add(((owner, rrset),), section=2):
+                self._cut(mark)
+                self._counts[2] = count
+                return
+
+    def finish(self, message_id: bytes, flags: int, opt: bytes) -> bytes:
+        """Return the message."""
+        answer, authority, additional = self._counts
+        counts = (flags, 1, answer, authority, additional + bool(opt))
+        header = message_id + b"".join(number.to_bytes(2, "big") for number in counts)
+        return header + bytes(self._buffer.data[_HEADER:]) + opt
+
+    def _record(self, owner: bytes, rrset: RRset, rdata: bytes) -> None:
+        self._name(self._query.asked if owner == self._query.name else owner)
+        buffer = self._buffer
+        buffer.pack("!HHIH", rrset.type, CLASS_IN, rrset.ttl, 0)
+        start = len(buffer.data)
+        self._rdata(rrset.type, rdata)
+        length = len(buffer.data) - start
+        buffer.data[start - 2 : start] = length.to_bytes(2, "big")
+
+    def _rdata(self, rrtype: int, rdata: bytes) -> None:
+        """Write rdata; only the names of RFC 1035's own types may be compressed (RFC 3597 4)."""
+        match rrtype:
+            case Type.NS | Type.CNAME | Type.PTR:
+                self._name(rdata)
+            case Type.SOA:
+                end = 1 + rdata.index(b"\x00")
+                self._name(rdata[:end])
+                self._name(rdata[end:-_SOA_NUMBERS])
+                self._buffer.append(rdata[-_SOA_NUMBERS:])
+            case Type.SRV:
+                self._buffer.append(rdata[:6] + self._spelled(rdata[6:]))
+            case _:
+                self._buffer.append(rdata)
+
+    def _name(self, name: bytes) -> None:
+        self._buffer.encode_name(DNSLabel(tuple(names.labels(self._spelled(name)))))
+        self._forget_names(_MAX_POINTER + 1)
+
+    def _spelled(self, name: bytes) -> bytes:
+        """Return a name with the zone in the spelling of the question."""
+        asked, apex = self._query.asked, self._apex
+        if asked is self._query.name or not (
+            name.endswith(apex) and self._query.name.endswith(apex)
+        ):
+            return name
+        return name[: len(name) - len(apex)] + asked[len(asked) - len(apex) :]
+
+    def _cut(self, length: int) -> None:
+        """Take back what was written beyond `length`."""
+        del self._buffer.data[length:]
+        self._buffer.offset = length
+        self._forget_names(length)
+
+    def _forget_names(self, start: int) -> None:
+        """Forget names written at `start` or beyond: gone, or out of a pointer's 14 bits."""
+        written = self._buffer.names
+        while written:
+            name, offset = written.popitem()
+            if offset < start:
+                written[name] = offset
+                return
+
+
+def _opt(edns: Edns | None, rcode: int, ede: int) -> bytes:
+    """Return an OPT for who sent one (RFC 6891 6.1.1): our size, the DO bit, an extended error."""
+    if edns is None:
+        return b""
+    option = b"".join(n.to_bytes(2, "big") for n in (_EDE_OPTION, 2, ede)) if ede else b""
+    ttl = (rcode >> 4) << 24 | 0x8000 * edns.dnssec_ok
+    return (
+        b"\x00\x00\x29"
+        + MAX_UDP.to_bytes(2, "big")
+        + ttl.to_bytes(4, "big")
+        + len(option).to_bytes(2, "big")
+        + option
+    )

@@ -1,0 +1,1 @@
+"""HTTP: probes, environment maps and listings, on addresses of their own."""
