@@ -188,6 +188,11 @@ def pack_address(text: str) -> bytes | None:
         return None
 
 
+def address_text(address: bytes) -> str:
+    """Return the text of 4 or 16 packed octets, IPv6 as RFC 5952 writes it."""
+    return str(ipaddress.ip_address(address))
+
+
 def _is_octet(label: bytes) -> bool:
     return label in _OCTETS
 

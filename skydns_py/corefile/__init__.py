@@ -38,7 +38,8 @@ def load(
     try:
         text = files.read(path)
     except UnreadableError as error:
-        Findings().stop(path, f"the Corefile cannot be read: {error}")
+        message = f"the Corefile cannot be read: {error}"
+        raise Findings().giving_up(path, message) from error
     return parse(text, path, dns_port=dns_port, environ=environ, files=files)
 
 

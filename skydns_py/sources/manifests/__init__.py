@@ -1,0 +1,1 @@
+"""Kubernetes manifests on disk as a source: the same objects, without a cluster."""

@@ -1,0 +1,147 @@
+"""What the `log` and `errors` directives write about queries, in CoreDNS's own words.
+
+A wrapper around `respond`, put there only where a directive asks for it: nothing is logged by
+default, and nothing is paid for it.
+This module never changes a reply.
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from skydns_py import names
+from skydns_py.answers.query import MIN_UDP, Query, Rcode, judge
+from skydns_py.records import Type
+from skydns_py.servers.respond import Client, Respond, Transport
+from skydns_py.settings import Block, LogRule
+
+_FLAGS: Final = (
+    (0x8000, "qr"),
+    (0x0400, "aa"),
+    (0x0200, "tc"),
+    (0x0100, "rd"),
+    (0x0080, "ra"),
+    (0x0040, "z"),
+    (0x0020, "ad"),
+    (0x0010, "cd"),
+)
+_NAMED: Final = re.compile(r"\{(>?\w+)\}")
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """A query and its reply; `duration` in seconds, `client` as `host:port`."""
+
+    query: Query
+    reply: bytes
+    client: tuple[str, int]
+    transport: Transport
+    duration: float
+
+    @property
+    def flags(self) -> int:
+        """The second word of the reply's header."""
+        return int.from_bytes(self.reply[2:4], "big")
+
+    @property
+    def rcode(self) -> Rcode:
+        """The reply's code."""
+        return Rcode(self.flags & 0xF)
+
+
+Tell = Callable[[Exchange], None]
+
+
+def watched(respond: Respond, blocks: Sequence[Block], tell: Callable[[str, str], None]) -> Respond:
+    """Return `respond`, watched by the directives of `blocks`; itself when there are none.
+
+    `tell` takes a level and a line.
+    """
+    if not any(block.log or block.errors for block in blocks):
+        return respond
+    by_apex = {apex: _teller(block, tell) for block in blocks for apex in block.zones}
+
+    def respond_and_tell(packet: bytes, client: Client, transport: Transport) -> bytes | None:
+        started = time.perf_counter()
+        reply = respond(packet, client, transport)
+        query = judge(packet)
+        if reply is None or not isinstance(query, Query):
+            return reply
+        apex = names.closest(query.name, by_apex)
+        if apex is not None:
+            duration = time.perf_counter() - started
+            source = (client.host, client.port)
+            by_apex[apex](Exchange(query, reply, source, transport, duration))
+        return reply
+
+    return respond_and_tell
+
+
+def line_of(exchange: Exchange, form: str) -> str:
+    """Return a log line: `form` with its `{words}` filled in, `-` for those that do not apply."""
+    words = _words_of(exchange)
+    return _NAMED.sub(lambda match: words.get(match[1], "-"), form)
+
+
+def classes_of(exchange: Exchange) -> frozenset[str]:
+    """Return the classes a reply is of: what a `class` of the `log` directive can name."""
+    if exchange.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}:
+        return frozenset({"all", "error"})
+    has_answer = exchange.reply[6:8] != b"\x00\x00"
+    denied = exchange.rcode is Rcode.NXDOMAIN or not has_answer
+    return frozenset({"all", "denial" if denied else "success"})
+
+
+def _teller(block: Block, tell: Callable[[str, str], None]) -> Tell:
+    def take(exchange: Exchange) -> None:
+        for rule in block.log:
+            if _applies(rule, exchange):
+                tell("info", line_of(exchange, rule.format))
+                break
+        if block.errors and exchange.rcode is Rcode.SERVFAIL:
+            asked = names.to_text(exchange.query.asked)
+            rrtype = _type_text(exchange.query.type)
+            tell("error", f"plugin/errors: 2 {asked} {rrtype}: {_reason(block, exchange)}")
+
+    return take
+
+
+def _applies(rule: LogRule, exchange: Exchange) -> bool:
+    return names.is_at_or_below(exchange.query.name, rule.zone) and bool(
+        rule.classes & classes_of(exchange)
+    )
+
+
+def _reason(block: Block, exchange: Exchange) -> str:
+    served = block.kubernetes.zones if block.kubernetes else ()
+    if names.closest(exchange.query.name, served) is None:
+        return "no directive of this server block answers for the name"
+    return "plugin/kubernetes: the cluster has not been read yet"
+
+
+def _type_text(rrtype: int) -> str:
+    return Type(rrtype).name if rrtype in set(Type) else f"TYPE{rrtype}"
+
+
+def _words_of(exchange: Exchange) -> dict[str, str]:
+    query, edns = exchange.query, exchange.query.edns
+    host, port = exchange.client
+    return {
+        "remote": f"[{host}]" if ":" in host else host,
+        "port": str(port),
+        ">id": str(int.from_bytes(query.id, "big")),
+        "type": _type_text(query.type),
+        "class": "IN",
+        "name": names.to_text(query.name),
+        "proto": exchange.transport,
+        "size": str(query.size),
+        ">do": str(bool(edns and edns.dnssec_ok)).lower(),
+        ">bufsize": str(edns.payload if edns else MIN_UDP),
+        ">opcode": "0",
+        "rcode": exchange.rcode.name,
+        ">rflags": ",".join(word for bit, word in _FLAGS if exchange.flags & bit),
+        "rsize": str(len(exchange.reply)),
+        "duration": f"{exchange.duration:.9f}s",
+    }
