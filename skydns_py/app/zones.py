@@ -5,6 +5,7 @@ This module never runs anything.
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from skydns_py import names
 from skydns_py.answers.lookup import Zone, Zones
@@ -38,10 +39,13 @@ def responder_of(
     own: tuple[bytes, ...],
     report: Callable[[Exception], None],
 ) -> Responder:
-    """Return what answers at one listener."""
+    """Return what answers at one listener, and is told of every change of its worlds."""
+    shown = [(block, worlds[block.kubernetes] if block.kubernetes else None) for block in blocks]
     served: dict[bytes, Served] = {}
-    for block in blocks:
-        zones = zones_of(worlds[block.kubernetes], own) if block.kubernetes else {}
-        for apex in block.zones:
-            served[apex] = Served(zones, shuffles=block.loadbalance)
-    return Responder(served, shuffle=random.shuffle, report=report)
+    for block, world in shown:
+        zones = zones_of(world, own) if world else {}
+        served |= {apex: Served(zones, shuffles=block.loadbalance) for apex in block.zones}
+    responder = Responder(served, shuffle=random.shuffle, report=report)
+    for world in dict.fromkeys(world for _, world in shown if world):
+        world.on_delta.append(partial(responder.changed, world.table))
+    return responder

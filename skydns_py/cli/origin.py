@@ -5,6 +5,7 @@ This module never reads anything itself.
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -47,5 +48,5 @@ def read_world(flags: Flags, *, endpoints: bool = True) -> World:
     settings = from_flags(flags, environ=os.environ)
     kubernetes = settings.blocks[0].kubernetes or KubernetesSettings(zones=())
     kubernetes = msgspec.structs.replace(kubernetes, endpoints=endpoints)
-    log = open_log(click.get_text_stream("stderr"), quiet=True)
+    log = open_log(sys.stderr, quiet=True)
     return asyncio.run(picture(kubernetes, log, LIMIT))

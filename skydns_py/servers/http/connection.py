@@ -94,7 +94,7 @@ class Connection(web.RequestHandler):
             return
         sizes = self._open_head.feed(data)
         if max(sizes) > self._limits.head:
-            pass
+            self._cut = self._abort_after(self._limits.linger)
         if sizes[0] <= self._limits.head:
             super().data_received(data)
         elif not self._was_asked:

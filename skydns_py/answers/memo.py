@@ -1,0 +1,245 @@
+"""Finished replies, kept under the packets they answer until a Delta touches what they hang on.
+
+Two ways lead to a reply: the exact packet but for its id (`hits`: one dictionary lookup, which a
+server may do itself before anything else), and the meaning of the question, its letters folded and
+its options left out (`recall`), for spellings and cookies that never come twice.
+Nothing is kept by time: a reply is right until `forget` or `renew` say otherwise.
+
+A reply is kept when it is asked for the second time: a flood of random names never is.
+And there are two shelves, so that denials cannot push out replies about names that exist.
+This module never looks anything up, packs nothing and reads no clock.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from skydns_py.answers.query import Query
+from skydns_py.records import Type
+
+Kept = bytes | Iterator[bytes]
+"""A reply without its id; or several that take turns, where addresses rotate."""
+
+Meaning = tuple[bytes, int, int, int]
+"""Folded name, type, octets that may be sent, and the OPT: 0 none, 1 one, 2 one with DO."""
+
+Key = bytes | Meaning
+
+MAX_ENTRIES: Final = 32_768
+"""Replies on one shelf."""
+
+MAX_OCTETS: Final = 24 * 2**20
+"""Octets of replies on one shelf, all turns of a rotation counted."""
+
+MAX_ASKED_ONCE: Final = 65_536
+"""Questions that are remembered, by their hash, as asked once; then all of them are forgotten."""
+
+REFRESHED: Final = 4
+"""Turns of a rotation that are made anew in each round, where there are more than are kept."""
+
+_OPT: Final = 11
+"""Octets of the OPT at the end of a kept reply."""
+
+_SOA_NUMBERS: Final = 20
+"""Octets from the serial to the end of a SOA record (RFC 1035 section 3.3.13)."""
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a reply is, for whoever keeps it.
+
+    `keys` are what it hangs on; `denies` tells that it says no; `table` is the one whose serial
+    stands in the SOA at its end, None when there is no SOA.
+    `pack` packs it for a query and a turn; `turns` is how many differ (1: it does not rotate), and
+    `turns_beyond` that there are more orders than turns.
+    """
+
+    keys: tuple[bytes, ...]
+    denies: bool
+    table: Any
+    pack: Callable[[Query, int], bytes]
+    turns: int = 1
+    turns_beyond: bool = False
+
+
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    """What has to be undone when a kept reply goes."""
+
+    keys: tuple[bytes, ...]
+    octets: int
+    denies: bool
+    table: int
+
+
+class Memo:
+    """The kept replies of one transport; `shuffle` puts a list into a random order in place."""
+
+    def __init__(
+        self,
+        shuffle: Callable[[list[Any]], None],
+        *,
+        max_entries: int = MAX_ENTRIES,
+        max_octets: int = MAX_OCTETS,
+    ) -> None:
+        self.hits: dict[bytes, Kept] = {}
+        self._meanings: dict[Meaning, Kept] = {}
+        self._shuffle = shuffle
+        self._max = (max_entries, max_octets)
+        self._shelves: dict[bool, dict[Key, _Entry]] = {False: {}, True: {}}
+        self._octets = {False: 0, True: 0}
+        self._by_key: dict[bytes, set[Key]] = {}
+        self._by_table: dict[int, set[Key]] = {}
+        self._asked_once: set[int] = set()
+
+    def recall(self, query: Query, limit: int, packet: bytes) -> bytes | None:
+        """Return the reply to what a query means, None when none is kept.
+
+        A plain packet is found by `hits` from then on.
+        """
+        if query.type == Type.SRV and query.asked != query.name:
+            return None  # SRV targets spell the zone as it was asked (see wire.py)
+        meaning = _meaning(query, limit)
+        kept = self._meanings.get(meaning)
+        if kept is None:
+            return None
+        if not isinstance(kept, bytes):
+            return _spelled(query, next(kept))
+        reply = _spelled(query, kept)
+        if _is_plain(query, packet):
+            shelf = next(shelf for shelf in self._shelves.values() if meaning in shelf)
+            self._put(packet[2:], reply[2:], shelf[meaning])
+        return reply
+
+    def keep(self, packet: bytes, query: Query, limit: int, reply: bytes, facts: Facts) -> None:
+        """Keep the reply to a packet, if the same was asked before.
+
+        A truncated one depends on the query's size: it is kept for that very packet alone.
+        """
+        meaning = _meaning(query, limit)
+        if not self._asked_before(hash(meaning)):
+            return
+        table = 0 if facts.table is None else id(facts.table)
+        entry = _Entry(facts.keys, len(reply) * facts.turns, facts.denies, table)
+        rotates = facts.turns > 1
+        if _is_plain(query, packet):
+            plain = self._turns(query, facts) if rotates else reply[2:]
+            self._put(packet[2:], plain, entry)
+        if not reply[2] & 0x02 and not (query.type == Type.SRV and query.asked != query.name):
+            bare = _bare(query, limit)
+            self._put(
+                meaning,
+                self._turns(bare, facts) if rotates else _unspelled(query, reply),
+                entry,
+            )
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """Drop every reply that hangs on one of `keys`."""
+        for key in keys:
+            for kept in tuple(self._by_key.get(key, ())):
+                self._drop(kept)
+
+    def renew(self, table: Any, serial: int) -> None:
+        """Write a table's new serial into the replies that end with its SOA."""
+        number = (serial % 2**32).to_bytes(4, "big")
+        for key in self._by_table.get(id(table), ()):
+            shelf: dict[Any, Kept] = self.hits if isinstance(key, bytes) else self._meanings
+            kept = shelf[key]
+            if isinstance(kept, bytes):
+                has_opt = kept[8:10] != b"\x00\x00"
+                at = len(kept) - _SOA_NUMBERS - _OPT * has_opt
+                shelf[key] = kept[:at] + number + kept[at + 4 :]
+
+    def _asked_before(self, asked: int) -> bool:
+        if asked in self._asked_once:
+            return True
+        if len(self._asked_once) >= MAX_ASKED_ONCE:
+            self._asked_once.clear()
+        self._asked_once.add(asked)
+        return False
+
+    def _put(self, key: Key, kept: Kept, entry: _Entry) -> None:
+        self._drop(key)
+        if isinstance(key, bytes):
+            self.hits[key] = kept
+        else:
+            self._meanings[key] = kept
+        shelf = self._shelves[entry.denies]
+        shelf[key] = entry
+        self._octets[entry.denies] += entry.octets
+        for each in entry.keys:
+            self._by_key.setdefault(each, set()).add(key)
+        if entry.table:
+            self._by_table.setdefault(entry.table, set()).add(key)
+        entries, octets = self._max
+        while len(shelf) > entries or (self._octets[entry.denies] > octets and len(shelf) > 1):
+            self._drop(next(iter(shelf)))
+
+    def _drop(self, key: Key) -> None:
+        for shelf in self._shelves.values():
+            entry = shelf.pop(key, None)
+            if entry is None:
+                continue
+            self._octets[entry.denies] -= entry.octets
+            if isinstance(key, bytes):
+                del self.hits[key]
+            else:
+                del self._meanings[key]
+            for each in set(entry.keys):
+                _discard(self._by_key, each, key)
+            if entry.table:
+                _discard(self._by_table, entry.table, key)
+
+    def _turns(self, query: Query, facts: Facts) -> Iterator[bytes]:
+        """Yield replies in turn, each packed when it is first due, in a new order each round."""
+        order = list(range(facts.turns))
+        self._shuffle(order)
+        made = []
+        for turn in order:
+            made.append(facts.pack(query, turn)[2:])
+            yield made[-1]
+        while True:
+            self._shuffle(made)
+            if facts.turns_beyond:
+                made[:REFRESHED] = [facts.pack(query, turn)[2:] for turn in order[:REFRESHED]]
+                self._shuffle(order)
+            yield from made
+
+
+def _meaning(query: Query, limit: int) -> Meaning:
+    return query.name, query.type, limit, _opt_kind(query)
+
+
+def _opt_kind(query: Query) -> int:
+    return 0 if query.edns is None else 1 + query.edns.dnssec_ok
+
+
+def _is_plain(query: Query, packet: bytes) -> bool:
+    """Tell whether a packet is one of few for its question: small letters, no options."""
+    options = _OPT if query.edns else 0
+    return query.asked == query.name and len(packet) == 12 + len(query.asked) + 4 + options
+
+
+def _bare(query: Query, limit: int) -> Query:
+    """Return the query that a meaning stands for, as large as can be: nothing is cut for it."""
+    return msgspec.structs.replace(query, asked=query.name, flags=0, size=limit)
+
+
+def _unspelled(query: Query, reply: bytes) -> bytes:
+    """Return a reply without its id, as `_bare` would have got it."""
+    flags = int.from_bytes(reply[2:4], "big") & ~query.flags
+    return flags.to_bytes(2, "big") + reply[4:12] + query.name + reply[12 + len(query.name) :]
+
+
+def _spelled(query: Query, kept: bytes) -> bytes:
+    """Return a kept reply with a query's id, flags and spelling."""
+    flags = int.from_bytes(kept[:2], "big") | query.flags
+    end = 10 + len(query.asked)
+    return query.id + flags.to_bytes(2, "big") + kept[2:10] + query.asked + kept[end:]
+
+
+def _discard(sets: dict[Any, set[Key]], name: Any, key: Key) -> None:
+    found = sets.get(name)
+    if found is not None:
+        found.discard(key)
+        if not found:
+            del sets[name]
