@@ -1,3 +1,3 @@
-"""Service discovery for Kubernetes, Docker and a laptop: DNS and environment maps from one table."""
+"""Service discovery for Kubernetes, Docker and a laptop: DNS and variables from one table."""
 
 __version__ = "0.1.0"

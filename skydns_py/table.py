@@ -111,6 +111,10 @@ class Table:
         for objects in self._objects.values():
             yield from objects.values()
 
+    def by_source(self) -> Mapping[str, Mapping[Key, Any]]:
+        """Return the objects of each source by their keys: a view, good until the next change."""
+        return self._objects
+
     def apply(self, batch: Batch, now: int) -> Delta:
         """Put a source's changes in; `now` in Unix seconds becomes the zones' serial.
 

@@ -62,12 +62,15 @@ def watched(respond: Respond, blocks: Sequence[Block], tell: Callable[[str, str]
     if not any(block.log or block.errors for block in blocks):
         return respond
     by_apex = {apex: _teller(block, tell) for block in blocks for apex in block.zones}
+    logs = any(block.log for block in blocks)
 
     def respond_and_tell(packet: bytes, client: Client, transport: Transport) -> bytes | None:
         started = time.perf_counter()
         reply = respond(packet, client, transport)
+        if reply is None or not (logs or reply[3] & 0xF == Rcode.SERVFAIL):
+            return reply
         query = judge(packet)
-        if reply is None or not isinstance(query, Query):
+        if not isinstance(query, Query):
             return reply
         apex = names.closest(query.name, by_apex)
         if apex is not None:

@@ -10,31 +10,22 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
-from skydns_py import names
-from skydns_py.app.consolidation import Consolidator
 from skydns_py.app.http import open_http
+from skydns_py.app.listeners import Address, Listeners
 from skydns_py.app.logs import Log
-from skydns_py.app.query_log import watched
+from skydns_py.app.workers import Workers
 from skydns_py.app.world import KUBERNETES, World
-from skydns_py.app.zones import Worlds, by_listen, responder_of
+from skydns_py.app.zones import Worlds
 from skydns_py.errors import SettingsError
-from skydns_py.servers.bind import bind_tcp, bind_udp
-from skydns_py.servers.interfaces import listen_addresses, own_addresses
-from skydns_py.servers.respond import Respond
-from skydns_py.servers.tcp import TcpServer
-from skydns_py.servers.udp import UdpServer
-from skydns_py.settings import Block, Listen, Settings
+from skydns_py.settings import Settings
 
 POLL = 0.5
 """Seconds between two lines that say that the API server is waited for."""
-
-TCP_GRACE = 1.0
-"""Seconds that open TCP connections have to send what they owe."""
 
 
 class Serving:
@@ -43,7 +34,8 @@ class Serving:
     def __init__(self, worlds: Worlds) -> None:
         self.worlds = worlds
         self.is_stopping = False
-        self.listeners: list[tuple[str, str, int]] = []
+        self.addresses: list[Address] = []
+        self.counts: Callable[[], Counter[str]] = Counter
 
     def not_ready(self) -> list[str]:
         """Name what is still waited for."""
@@ -56,9 +48,13 @@ async def serve(
     log: Log,
     *,
     stop: asyncio.Event,
+    workers: int = 0,
+    quiet: bool = False,
     started: Callable[[Serving], None] = lambda _serving: None,
 ) -> None:
     """Serve until `stop` is set; `started` is called once DNS is answered.
+
+    With `workers`, so many processes answer and this one only watches.
 
     Raises:
         SettingsError: an address cannot be listened at, or a source cannot be meant.
@@ -70,15 +66,35 @@ async def serve(
     with _plain_errors():
         async with _running(serving.worlds.values()), open_http(settings, serving) as http:
             await _wait_until_synced(serving, log, stop)
-            async with AsyncExitStack() as listeners:
-                await _open_listeners(settings, serving, log, listeners)
-                serving.listeners += http
-                for protocol, host, port in serving.listeners:
+            answering = _answering(settings, serving, log, workers, quiet=quiet)
+            async with answering as addresses:
+                serving.addresses = [*addresses, *http]
+                for protocol, host, port in serving.addresses:
                     log.info(f"{protocol} {_at(host, port)}")
                 started(serving)
                 await stop.wait()
                 serving.is_stopping = True
                 await _be_lame(settings, log)
+
+
+@contextlib.asynccontextmanager
+async def _answering(
+    settings: Settings, serving: Serving, log: Log, workers: int, *, quiet: bool
+) -> AsyncIterator[list[Address]]:
+    """Answer DNS for as long as the context lasts, here or in workers; yield the addresses."""
+    if not workers:
+        listeners = Listeners()
+        serving.counts = listeners.counts
+        async with AsyncExitStack() as stack:
+            await listeners.open(settings, serving.worlds, log, stack)
+            yield listeners.addresses
+        return
+    processes = Workers(workers, settings, serving.worlds, log, quiet=quiet)
+    serving.counts = processes.counts
+    async with asyncio.TaskGroup() as group:
+        await processes.open(group)
+        yield processes.addresses
+        await processes.close()
 
 
 @contextlib.contextmanager
@@ -142,60 +158,6 @@ async def _wait_until_synced(serving: Serving, log: Log, stop: asyncio.Event) ->
         for waiting in either:
             waiting.cancel()
         await asyncio.gather(*either, return_exceptions=True)
-
-
-async def _open_listeners(
-    settings: Settings, serving: Serving, log: Log, stack: AsyncExitStack
-) -> None:
-    """Open UDP and TCP at every address; nothing is left open when one cannot be."""
-    loop = asyncio.get_running_loop()
-    for listen, blocks in by_listen(settings.blocks).items():
-        addresses = listen_addresses(listen)
-        respond = _respond_of(blocks, serving.worlds, _own(listen, addresses), log)
-        for address in addresses:
-            udp, tcp = _bind_pair(address, listen.port)
-            udp_server = UdpServer(udp, respond)
-            tcp_server = TcpServer(tcp, respond)
-            udp_server.start(loop)
-            stack.callback(udp_server.close)
-            await tcp_server.start()
-            stack.push_async_callback(tcp_server.close, TCP_GRACE)
-            host, port = udp_server.address
-            serving.listeners += [("dns/udp", host, port), ("dns/tcp", host, port)]
-
-
-def _bind_pair(address: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """Bind UDP and TCP to the same port, also when the system is to choose it."""
-    for _ in range(16):
-        udp = bind_udp(address, port)
-        try:
-            return udp, bind_tcp(address, udp.getsockname()[1])
-        except SettingsError:
-            udp.close()
-            if port:
-                raise
-    raise SettingsError(f"no port of {address} is free for both UDP and TCP")
-
-
-def _respond_of(
-    blocks: Sequence[Block], worlds: Worlds, own: tuple[bytes, ...], log: Log
-) -> Respond:
-    def report(bug: Exception) -> None:
-        log.error(f"a query could not be answered, which is a bug: {bug!r}")
-
-    def tell(level: str, line: str) -> None:
-        getattr(log, level)(line)
-
-    rules = [rule for block in blocks if block.errors for rule in block.errors.consolidate]
-    responder = responder_of(blocks, worlds, own, report)
-    return watched(responder.respond, blocks, Consolidator(rules, tell))
-
-
-def _own(listen: Listen, addresses: Sequence[str]) -> tuple[bytes, ...]:
-    """Return the packed addresses this server is reached at: those it was bound to, if it was."""
-    if listen == Listen(port=listen.port):
-        return own_addresses()
-    return tuple(filter(None, map(names.pack_address, addresses)))
 
 
 async def _be_lame(settings: Settings, log: Log) -> None:

@@ -7,7 +7,7 @@ This module never answers a question and never listens.
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from skydns_py.app.logs import Log
@@ -37,12 +37,13 @@ KUBERNETES = "kubernetes"
 class World:
     """What one `kubernetes` directive shows: `table` is live while `run` runs.
 
-    `on_delta` is called after each batch with what it changed.
+    `on_batch` is told of each batch, and `on_delta` of what it changed, before anything else runs.
     """
 
     def __init__(self, settings: KubernetesSettings, log: Log) -> None:
         self.settings = settings
         self.reports: dict[str, Report] = {}
+        self.on_batch: list[Callable[[Batch], None]] = []
         self.on_delta: list[Callable[[Delta], None]] = []
         self.synced = asyncio.Event()
         self._log = log
@@ -60,7 +61,7 @@ class World:
             source = ManifestsSource(
                 origin.path,
                 settings=ManifestSettings(),
-                emit=self._apply,
+                emit=self.apply,
                 report=self._log.warning,
                 stdin=sys.stdin,
             )
@@ -77,8 +78,13 @@ class World:
                 credentials=reached.where,
             )
             await KubernetesSource(
-                client, selection, emit=self._apply, report=self._take_report
+                client, selection, emit=self.apply, report=self._take_report
             ).run()
+
+    def picture(self) -> Iterator[Batch]:
+        """Yield all that is known now, as batches that make the same table elsewhere."""
+        for source, objects in self.table.by_source().items():
+            yield Batch(source, objects, None if source in self.table.unsynced else True)
 
     def services(self) -> list[Service]:
         """Return every Service, exposed or not: environment maps are no matter of DNS."""
@@ -88,10 +94,13 @@ class World:
         """Return the names of all namespaces."""
         return {slim.name for slim in self.table.objects() if isinstance(slim, Namespace)}
 
-    def _apply(self, batch: Batch) -> None:
+    def apply(self, batch: Batch) -> None:
+        """Take a batch into the table, and tell everybody."""
         delta = self.table.apply(batch, int(time.time()))
         for tell in self.on_delta:
             tell(delta)
+        for pass_on in self.on_batch:
+            pass_on(batch)
         if self.table.is_synced:
             self.synced.set()
 

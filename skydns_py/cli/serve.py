@@ -10,6 +10,7 @@ from skydns_py import corefile
 from skydns_py.app import serve
 from skydns_py.app.logs import open_log
 from skydns_py.app.serving import Serving, stopping_on_signals
+from skydns_py.app.workers import default_count
 from skydns_py.cli.examples import examples_of
 from skydns_py.cli.origin import origin_options
 from skydns_py.errors import SettingsError
@@ -25,6 +26,7 @@ from skydns_py.settings import Flags, Settings, from_flags
 @click.option("--http", multiple=True, metavar="ADDR:PORT", help="Where to serve the HTTP API.")
 @click.option("--ttl", type=int, default=5, show_default=True, help="Seconds.")
 @click.option("--pods", default="disabled", help="disabled, insecure or verified.")
+@click.option("--workers", type=click.IntRange(0, 64), help="Processes that answer; 0: this one.")
 @click.option("--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("--pidfile", metavar="FILE", help="Write the process id there.")
 @click.option("--try", "shows_examples", is_flag=True, help="Print questions to try.")
@@ -32,6 +34,7 @@ def command(
     conf: str | None,
     dns_port: int,
     *,
+    workers: int | None,
     quiet: bool,
     pidfile: str | None,
     shows_examples: bool,
@@ -49,17 +52,18 @@ def command(
         settings = corefile.load(conf, dns_port=dns_port, environ=os.environ)
     else:
         settings = from_flags(Flags(**flags), environ=os.environ)  # type: ignore[arg-type]
-    run(settings, quiet=quiet, pidfile=pidfile, shows_examples=shows_examples)
+    run(settings, workers=workers, quiet=quiet, pidfile=pidfile, shows_examples=shows_examples)
 
 
 def run(
     settings: Settings,
     *,
+    workers: int | None = None,
     quiet: bool = False,
     pidfile: str | None = None,
     shows_examples: bool = False,
 ) -> None:
-    """Serve settings until a signal.
+    """Serve settings until a signal; without a number, workers are counted by the machine.
 
     Raises:
         SettingsError: as `app.serve`, or the pidfile cannot be written.
@@ -73,7 +77,14 @@ def run(
     async def serve_until_told() -> None:
         stop = asyncio.Event()
         with stopping_on_signals(stop):
-            await serve(settings, open_log(quiet=quiet), stop=stop, started=started)
+            await serve(
+                settings,
+                open_log(quiet=quiet),
+                stop=stop,
+                workers=default_count() if workers is None else workers,
+                quiet=quiet,
+                started=started,
+            )
 
     asyncio.run(serve_until_told())
 
@@ -91,7 +102,7 @@ def _write_pid(path: str | None) -> None:
 
 def _examples(serving: Serving) -> str:
     """Return dig lines for a few names that this server can answer."""
-    found = (address for protocol, *address in serving.listeners if protocol == "dns/udp")
+    found = (address for protocol, *address in serving.addresses if protocol == "dns/udp")
     host, port = next(found, ("127.0.0.1", 53))
     asked = [line for world in serving.worlds.values() for line in examples_of(world)]
     lines = [f"  dig @{host} -p {port} +noall +answer {each}" for each in asked]

@@ -138,9 +138,7 @@ class TcpConnection(asyncio.BufferedProtocol):
         self._schedule_turn()
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """Leave the crowd."""
-        if self._turn is not None:
-            self._turn.cancel()
+        """Leave the crowd; a turn still to come will find the transport closing."""
         self._room.crowd.leave(self)
 
     # --- turns

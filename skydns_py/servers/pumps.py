@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from skydns_py.servers.mmsg import SLOT, PacketBlock
-from skydns_py.servers.respond import Later, Respond
+from skydns_py.servers.respond import Hits, Later, Respond
 
 
 class Pumped(Enum):
@@ -42,9 +42,15 @@ class BlockPump:
     """Receives, answers and sends one block of packets a turn."""
 
     def __init__(
-        self, sock: socket.socket, respond: Respond, block: PacketBlock, counts: UdpCounts
+        self,
+        sock: socket.socket,
+        respond: Respond,
+        block: PacketBlock,
+        counts: UdpCounts,
+        hits: Hits,
     ) -> None:
         self._respond = respond
+        self._hits = hits
         self._block = block
         self._counts = counts
         self._size = len(block.sizes)
@@ -79,10 +85,19 @@ class BlockPump:
         The hot loop: each packet passes here once, and this is all that is done for it.
         """
         memory, sizes, respond = self._block.memory, self._block.sizes, self._respond
+        kept = self._hits.get
         lengths = self._block.lengths(count)
         silent = []
         places = zip(range(count), self._starts, lengths, self._clients, strict=False)
         for slot, start, length, client in places:
+            reply = kept(memory[start + 2 : start + length])
+            if reply is not None:
+                # Behind the id, which stays where it is.
+                reply = reply if isinstance(reply, bytes) else next(reply)
+                size = len(reply) + 2
+                memory[start + 2 : start + size] = reply
+                sizes[slot] = size
+                continue
             if length == SLOT:
                 silent.append(slot)
                 continue
@@ -140,7 +155,7 @@ class SinglePump:
             counts.received += 1
             client = _PacketClient(sock, control, address, counts)
             reply = self._respond(packet, client, "udp") if len(packet) < SLOT else None
-            if reply is None:
+            if reply is None or len(reply) > SLOT:
                 counts.dropped += 1
             else:
                 client.send(reply)
@@ -148,6 +163,13 @@ class SinglePump:
 
     def give_up(self) -> None:
         """Nothing is kept back here: what a full socket refuses is lost."""
+
+
+def unbound(level: int, data: bytes) -> bytes:
+    """Return packet information without its interface: the routes choose the way back."""
+    if level == socket.IPPROTO_IPV6:
+        return data[:16] + bytes(4)
+    return bytes(4) + data[4:]
 
 
 class _PacketClient:
@@ -182,7 +204,7 @@ class _PacketClient:
         """Send an answer from the address that was asked."""
         if reply is None:
             return
-        control = [(level, kind, _unbound(level, data)) for level, kind, data in self._control]
+        control = [(level, kind, unbound(level, data)) for level, kind, data in self._control]
         try:
             self._sock.sendmsg([reply], control, 0, self._address)
         except OSError:
@@ -226,10 +248,3 @@ def _runs(count: int, silent: list[int]) -> Iterator[tuple[int, int]]:
         first = slot + 1
     if first < count:
         yield first, count
-
-
-def _unbound(level: int, data: bytes) -> bytes:
-    """Return packet information without its interface: the routes choose the way back."""
-    if level == socket.IPPROTO_IPV6:
-        return data[:16] + bytes(4)
-    return bytes(4) + data[4:]

@@ -4,7 +4,7 @@ The servers know sockets and this file; what a packet means is decided behind `R
 This module never does IO and never looks into a packet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, Protocol
 
 Transport = Literal["udp", "tcp", "tls"]
@@ -32,6 +32,13 @@ class Client(Protocol):
     def later(self) -> Later:
         """Promise an answer after `respond` has returned None, and get the way to send it."""
 
+
+Hits = Mapping[bytes, bytes | Iterator[bytes]]
+"""Finished replies by the packets they answer, both without the two octets of the id.
+
+A server may look here before it calls `respond`: what is found is the reply, and nothing else has
+to be done. Replies that take turns are an iterator.
+"""
 
 Respond = Callable[[bytes, Client, Transport], bytes | None]
 """Answers one DNS message without its TCP length; None stays silent.

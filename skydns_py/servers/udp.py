@@ -9,11 +9,12 @@ import asyncio
 import select
 import socket
 import struct
+from types import MappingProxyType
 
 from skydns_py.servers.bind import buffer_sizes
 from skydns_py.servers.mmsg import Calls, PacketBlock, load_calls
 from skydns_py.servers.pumps import BlockPump, Pumped, SinglePump, UdpCounts
-from skydns_py.servers.respond import Respond
+from skydns_py.servers.respond import Hits, Respond
 
 BATCH = 64
 """Packets a system call: with more, the call no longer weighs and the block leaves the cache."""
@@ -33,6 +34,8 @@ _DRAIN_WAIT = 100
 _FULL_LIMIT = 1.0
 """Seconds to wait for a full socket; the answers behind it have nobody waiting by then."""
 
+_NO_HITS: Hits = MappingProxyType({})
+
 _SO_MEMINFO = 55
 _DROPS = 8
 """Linux's `SO_MEMINFO` is nine numbers of 4 bytes; the last one is `SK_MEMINFO_DROPS`."""
@@ -40,6 +43,8 @@ _DROPS = 8
 
 class UdpServer:
     """Serves `respond` on a bound, non-blocking UDP socket and closes it in the end.
+
+    `hits` are replies that need not be asked for, where packets come in batches.
 
     `batch` packets are taken by one call, and `turns` batches before the loop does other work.
     With `calls=None` packets go one by one.
@@ -50,6 +55,7 @@ class UdpServer:
         sock: socket.socket,
         respond: Respond,
         *,
+        hits: Hits = _NO_HITS,
         batch: int = BATCH,
         turns: int = TURNS,
         calls: Calls | None = CALLS,
@@ -61,7 +67,9 @@ class UdpServer:
         if calls is None:
             self._pump = SinglePump(sock, respond, batch, self.counts)
         else:
-            self._pump = BlockPump(sock, respond, PacketBlock(sock, calls, batch), self.counts)
+            self._pump = BlockPump(
+                sock, respond, PacketBlock(sock, calls, batch), self.counts, hits
+            )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._full: asyncio.TimerHandle | None = None
 

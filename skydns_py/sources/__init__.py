@@ -1,0 +1,1 @@
+"""Registries that are watched, a folder each; they are strangers to each other."""

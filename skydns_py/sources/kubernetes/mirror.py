@@ -20,7 +20,7 @@ from skydns_py.sources.kubernetes.client import Client, Response
 from skydns_py.sources.kubernetes.events import Expired, Refused, Unreadable, read_refusal
 from skydns_py.sources.kubernetes.report import Standing, State
 from skydns_py.sources.kubernetes.resources import Resource, explain
-from skydns_py.sources.kubernetes.watch import Changes, Phase, Reflector
+from skydns_py.sources.kubernetes.watch import STEADY, Changes, Phase, Reflector
 
 _MAX_PAGE: Final = 2**30
 """Octets in one page of a list; a server that ignores the limit sends all its pods in one."""
@@ -77,8 +77,11 @@ class Mirror:
                 pause = self.reflector.fell_silent()
                 self._lose(self._describe_silence())
             except (SourceError, SettingsError) as error:
-                pause = self.reflector.broke(self._lived())
-                self._lose(str(error))
+                lived = self._lived()
+                pause = self.reflector.broke(lived)
+                # Proxies cut working streams as they please: only failing to go on is a loss.
+                if lived < STEADY:
+                    self._lose(str(error))
             except Exception as error:  # noqa: BLE001  (one of the two doors where bugs are caught)
                 pause = self.reflector.doubt()
                 self._lose(_describe_bug(error))

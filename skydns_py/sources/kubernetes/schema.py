@@ -19,13 +19,13 @@ SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 """Label by which an EndpointSlice names its Service (KEP-752)."""
 
 
-class Namespace(msgspec.Struct, frozen=True, gc=False):
+class Namespace(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A namespace that is there."""
 
     name: str
 
 
-class ServicePort(msgspec.Struct, frozen=True, gc=False):
+class ServicePort(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One port of a Service or of an EndpointSlice; `name` may be empty."""
 
     name: str
@@ -33,7 +33,7 @@ class ServicePort(msgspec.Struct, frozen=True, gc=False):
     protocol: str
 
 
-class Service(msgspec.Struct, frozen=True, gc=False):
+class Service(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A Service: `cluster_ips` as written, first family first; ("None",) when headless."""
 
     namespace: str
@@ -49,7 +49,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
         return self.type != EXTERNAL_NAME and self.cluster_ips[:1] == ("None",)
 
 
-class Endpoint(msgspec.Struct, frozen=True, gc=False):
+class Endpoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One endpoint of a slice; `pod` is the name in its targetRef, `hostname` the pod's own."""
 
     addresses: tuple[str, ...]
@@ -58,7 +58,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     pod: str
 
 
-class EndpointSlice(msgspec.Struct, frozen=True, gc=False):
+class EndpointSlice(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A slice of the endpoints of `service` ("" when the label is missing)."""
 
     namespace: str
@@ -69,7 +69,7 @@ class EndpointSlice(msgspec.Struct, frozen=True, gc=False):
     ports: tuple[ServicePort, ...]
 
 
-class Pod(msgspec.Struct, frozen=True, gc=False):
+class Pod(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A pod that has an address: `ip` is `status.podIP` as written."""
 
     namespace: str
@@ -250,3 +250,11 @@ _DECODERS: Final = {kind: msgspec.json.Decoder(shape) for kind, shape in _WHOLE.
 
 KINDS: Final = tuple(_WHOLE)
 """The kinds that can be watched or read from a manifest as they are."""
+
+SHAPES: Final[dict[str, type[Slim]]] = {
+    "Namespace": Namespace,
+    "Service": Service,
+    "EndpointSlice": EndpointSlice,
+    "Pod": Pod,
+}
+"""The slim shape of each kind: what goes from one process to another, as arrays."""

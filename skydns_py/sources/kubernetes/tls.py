@@ -85,9 +85,7 @@ def believe(made: ssl.SSLContext, authority: bytes) -> None:
     try:
         made.load_verify_locations(cadata=text)
     except (ssl.SSLError, ValueError) as error:
-        raise ValueError(
-            f"the certificate authority cannot be used ({_reason(error)})"
-        ) from error
+        raise ValueError(f"the certificate authority cannot be used ({_reason(error)})") from error
 
 
 def show(made: ssl.SSLContext, certificate: Certificate) -> None:

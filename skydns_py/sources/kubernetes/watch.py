@@ -149,7 +149,7 @@ class Reflector:
         elif end.status == 400:
             # The token or the version is not one of this server's.
             self._forget()
-        elif self._heard:
+        elif self._heard or (self.phase is Phase.STREAMING and end.status >= 500):
             self._count_vain()
         return self._backoff.pause(end.retry_after if isinstance(end, Refused) else 0.0)
 

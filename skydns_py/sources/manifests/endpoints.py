@@ -76,7 +76,10 @@ def mirrored(
 
 
 def synthesised(service: PlannedService, pods: Iterable[PlannedPod]) -> list[schema.EndpointSlice]:
-    """Return the slices of a Service for the pods that it selects."""
+    """Return the slices of a Service for the pods that it selects, in the families it wants.
+
+    An ExternalName wants none.
+    """
     kept, groups = service.slim, Groups()
     for pod in pods:
         ports = tuple(_resolved_ports(service.spec.ports, pod))
@@ -105,9 +108,9 @@ class Selectors:
                 self._by_label.setdefault((pod.key.namespace, *label), []).append(pod)
 
     def find(self, service: PlannedService) -> list[PlannedPod]:
-        """Return the pods of a Service, none for one without a selector or for an ExternalName."""
+        """Return the pods of a Service, none for one without a selector."""
         namespace, selector = service.slim.namespace, service.spec.selector
-        if not selector or service.slim.type == schema.EXTERNAL_NAME:
+        if not selector:
             return []
         candidates = min(
             (self._by_label.get((namespace, *label), []) for label in selector.items()), key=len

@@ -1,0 +1,130 @@
+"""DNS listeners: a responder for each `Listen` of the settings, behind UDP and TCP sockets.
+
+This module never decides when to open or to close.
+"""
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+import msgspec
+
+from skydns_py import names
+from skydns_py.answers.responder import Responder
+from skydns_py.app.consolidation import Consolidator
+from skydns_py.app.logs import Log
+from skydns_py.app.query_log import watched
+from skydns_py.app.zones import Worlds, by_listen, responder_of
+from skydns_py.errors import SettingsError
+from skydns_py.servers.bind import bind_tcp, bind_udp
+from skydns_py.servers.interfaces import listen_addresses, own_addresses
+from skydns_py.servers.respond import Respond
+from skydns_py.servers.tcp import TcpServer
+from skydns_py.servers.udp import UdpServer
+from skydns_py.settings import Block, Listen, Settings
+
+TCP_GRACE: Final = 1.0
+"""Seconds that open TCP connections have to send what they owe."""
+
+Address = tuple[str, str, int]
+"""Protocol (`dns/udp`, `dns/tcp`), host and port."""
+
+
+class Listeners:
+    """What is open: `addresses` in the order of the settings."""
+
+    def __init__(self) -> None:
+        self.addresses: list[Address] = []
+        self._responders: list[Responder] = []
+        self._servers: list[UdpServer] = []
+
+    def counts(self) -> Counter[str]:
+        """Return what has been counted since the start, by name."""
+        counts: Counter[str] = Counter()
+        for responder in self._responders:
+            counts.update(responder.counts)
+        for server in self._servers:
+            counts.update(
+                {f"udp {name}": n for name, n in msgspec.to_builtins(server.counts).items()}
+            )
+        return counts
+
+    async def open(
+        self,
+        settings: Settings,
+        worlds: Worlds,
+        log: Log,
+        stack: AsyncExitStack,
+        *,
+        reuse_port: bool = False,
+    ) -> None:
+        """Open UDP and TCP at every address, to be closed by `stack`, drained.
+
+        Raises:
+            SettingsError: an address cannot be listened at.
+        """
+        loop = asyncio.get_running_loop()
+        for listen, blocks in by_listen(settings.blocks).items():
+            hosts = listen_addresses(listen)
+            responder = responder_of(blocks, worlds, _own(listen, hosts), _reporting(log))
+            self._responders.append(responder)
+            respond = _told(responder.respond, blocks, log)
+            # A log wants every query; errors are never among the kept replies.
+            logs = any(block.log for block in blocks)
+            for host in hosts:
+                udp, tcp = bind_pair(host, listen.port, reuse_port=reuse_port)
+                udp_server = UdpServer(udp, respond, hits={} if logs else responder.datagrams.hits)
+                udp_server.start(loop)
+                stack.callback(udp_server.close)
+                tcp_server = TcpServer(tcp, respond)
+                await tcp_server.start()
+                stack.push_async_callback(tcp_server.close, TCP_GRACE)
+                self._servers.append(udp_server)
+                at = udp_server.address
+                self.addresses += [("dns/udp", *at), ("dns/tcp", *at)]
+
+
+def bind_pair(
+    host: str, port: int, *, reuse_port: bool = False
+) -> tuple[socket.socket, socket.socket]:
+    """Bind UDP and TCP to the same port, also when the system is to choose it.
+
+    Raises:
+        SettingsError: the address cannot be listened at.
+    """
+    for _ in range(16):
+        udp = bind_udp(host, port, reuse_port=reuse_port)
+        try:
+            return udp, bind_tcp(host, udp.getsockname()[1], reuse_port=reuse_port)
+        except SettingsError:
+            udp.close()
+            if port:
+                raise
+    raise SettingsError(f"no port of {host} is free for both UDP and TCP")
+
+
+def _told(respond: Respond, blocks: Sequence[Block], log: Log) -> Respond:
+    """Return `respond`, with the lines that `log` and `errors` directives ask for."""
+
+    def tell(level: str, line: str) -> None:
+        getattr(log, level)(line)
+
+    rules = [rule for block in blocks if block.errors for rule in block.errors.consolidate]
+    return watched(respond, blocks, Consolidator(rules, tell))
+
+
+def _reporting(log: Log) -> Callable[[Exception], None]:
+    def report(bug: Exception) -> None:
+        log.error(f"a query could not be answered, which is a bug: {bug!r}")
+
+    return report
+
+
+def _own(listen: Listen, hosts: Sequence[str]) -> tuple[bytes, ...]:
+    """Return the packed addresses this server is reached at: those it was bound to, if it was."""
+    if listen == Listen(port=listen.port):
+        return own_addresses()
+    return tuple(filter(None, map(names.pack_address, hosts)))
