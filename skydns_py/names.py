@@ -22,6 +22,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _IN_ADDR = b"\x07in-addr\x04arpa\x00"
 _IP6 = b"\x03ip6\x04arpa\x00"
+_TREES = frozenset((_IN_ADDR, _IP6))
 _OCTETS = frozenset(b"%d" % octet for octet in range(256))
 _PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b'.\\"();@$')
 
@@ -62,7 +63,7 @@ def relative(*labels: str) -> bytes:
     Raises:
         InvalidNameError: a label is empty or longer than 63 octets.
     """
-    return fold(b"".join(pack_label(label.encode()) for label in labels))
+    return fold(b"".join(pack_label(_octets(label)) for label in labels))
 
 
 def pack_label(label: bytes) -> bytes:
@@ -138,12 +139,13 @@ def reverse_prefix(name: bytes) -> tuple[int, str] | None:
     None when no address can stand at or below the name: an octet that is not 0..255, one written
     with a leading zero, a label too many, another tree.
     """
-    if name.endswith(_IN_ADDR):
+    tree = closest(name, _TREES)
+    if tree == _IN_ADDR:
         octets = list(labels(name[: -len(_IN_ADDR)]))
         if len(octets) > 4 or not all(_is_octet(octet) for octet in octets):
             return None
         return 4, "".join(f"{int(octet):02x}" for octet in reversed(octets))
-    if name.endswith(_IP6):
+    if tree == _IP6:
         nibbles = list(labels(name[: -len(_IP6)]))
         if len(nibbles) > 32 or not all(_is_nibble(nibble) for nibble in nibbles):
             return None
@@ -153,7 +155,7 @@ def reverse_prefix(name: bytes) -> tuple[int, str] | None:
 
 def is_reverse(zone: bytes) -> bool:
     """Tell whether a folded absolute name lies in one of the two reverse trees."""
-    return zone.endswith((_IN_ADDR, _IP6))
+    return closest(zone, _TREES) is not None
 
 
 def reverse_zones(network: Network) -> list[bytes]:
@@ -179,6 +181,8 @@ def pack_address(text: str) -> bytes | None:
 
     An IPv6 address with a scope (`fe80::1%eth0`) is none: a record cannot hold it.
     """
+    if not text.isascii():
+        return None
     octets = text.split(".")
     if len(octets) == 4 and all(_is_octet(octet.encode()) for octet in octets):
         return bytes(map(int, octets))
@@ -203,16 +207,26 @@ def _is_nibble(label: bytes) -> bool:
 
 def _labels_from_text(text: str) -> Iterator[bytes]:
     label = bytearray()
-    characters = iter(text.removesuffix(".") if not text.endswith("\\.") else text)
+    is_closed = False
+    characters = iter(text)
     for character in characters:
-        if character == "\\":
-            label += _escape(characters, text)
-        elif character == ".":
+        is_closed = character == "."
+        if is_closed:
             yield bytes(label)
             label.clear()
         else:
-            label += character.encode()
-    yield bytes(label)
+            label += _escape(characters, text) if character == "\\" else _octets(character)
+    if not is_closed:
+        yield bytes(label)
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidNameError(
+            f"{text[:80]!a} holds half a character, which has no octets"
+        ) from error
 
 
 def _escape(characters: Iterator[str], text: str) -> bytes:
@@ -220,7 +234,7 @@ def _escape(characters: Iterator[str], text: str) -> bytes:
     if not first:
         raise InvalidNameError(f"the name {text[:80]!r} ends within an escape")
     if not first.isdigit():
-        return first.encode()
+        return _octets(first)
     digits = first + next(characters, "") + next(characters, "")
     if not (len(digits) == 3 and digits.isascii() and digits.isdigit() and int(digits) < 256):
         raise InvalidNameError(

@@ -12,7 +12,8 @@ This module knows no kind of object, packs no message and reads no clock.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, Protocol
 
 import msgspec
@@ -22,6 +23,10 @@ from skydns_py.batch import Batch, Key
 from skydns_py.records import Node, Subtree
 
 Objects = tuple[Any, ...]
+"""Slim objects in an order that does not depend on the history of the table."""
+
+Owners = Mapping[bytes, Objects]
+"""Objects by the name they stand at."""
 
 MAX_BUILT = 16_384
 """Owners whose records are kept once built; the oldest go first.
@@ -53,11 +58,11 @@ class Naming(Protocol):
     def subtree(self, owner: bytes, objects: Objects, zone: bytes) -> Subtree:
         """Build what the owner has in `zone`, from all objects that stand at its name."""
 
-    def pointers(self, owner: bytes, objects: Objects, address: bytes) -> Iterable[bytes]:
-        """Return the relative names that the PTR of one of the owner's addresses points to."""
+    def pointers(self, owners: Owners, address: bytes) -> Iterable[bytes]:
+        """Return the relative names the PTR of an address points to, given all who have it."""
 
-    def nameservers(self, owner: bytes, objects: Objects, address: bytes) -> Iterable[bytes]:
-        """Return the relative names of the server when `address` is its own and this owner's."""
+    def servers(self, owner: bytes, objects: Objects, address: bytes) -> Iterable[bytes]:
+        """Return the relative names of this server, when `address` is its own and this owner's."""
 
     def apex(self, zone: bytes) -> Mapping[bytes, Node]:
         """Return the nodes that stand in a zone by themselves, its own SOA and NS left out."""
@@ -90,7 +95,7 @@ class Table:
         self.serial = 0
         self._unsynced = set(sources)
         self._objects: dict[str, dict[Key, Any]] = {source: {} for source in self._unsynced}
-        self._owners: dict[bytes, Objects] = {}
+        self._owners: dict[bytes, tuple[tuple[str, Any], ...]] = {}
         self._addresses: dict[bytes, tuple[bytes, ...]] = {}
         self._digits: dict[int, list[str]] | None = None
         self._built: dict[bytes, dict[bytes, Subtree]] = {}
@@ -130,7 +135,7 @@ class Table:
                 del known[key]
             else:
                 known[key] = slim
-            self._move(before, slim, changed)
+            self._move(batch.source, before, slim, changed)
         if changed:
             self.serial = max(self.serial, now)
         if batch.synced and batch.source in self._unsynced:
@@ -153,14 +158,26 @@ class Table:
 
     def pointers(self, address: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
         """Return the relative names the PTR of a packed address points to, and the keys."""
-        return self._ask_owners(address, self.naming.pointers)
+        owners, keys = self._owners_of(address)
+        seen = {owner: objects for owner, objects in owners.items() if self._is_seen(owner)}
+        # In an order of their own: an answer must not show the history of the table.
+        return tuple(sorted(set(self.naming.pointers(seen, address)))), keys
 
-    def nameservers(self, address: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-        """Return the server's own names when `address` is its own and an owner's, and the keys."""
-        return self._ask_owners(address, self.naming.nameservers)
+    def servers(self, address: bytes, zone: bytes) -> tuple[dict[bytes, Node], tuple[bytes, ...]]:
+        """Return names and nodes of this server, when a packed address is its own, and the keys.
+
+        Hidden ones too: a server does not stop being one because its namespace is not shown.
+        """
+        owners, keys = self._owners_of(address)
+        found = {}
+        for owner, objects in owners.items():
+            for name in self.naming.servers(owner, objects, address):
+                node = self._subtree(owner, zone).find(name[: len(name) - len(owner)])
+                found[name] = node or ()
+        return found, keys
 
     def has_address_below(self, length: int, digits: str) -> bool:
-        """Tell whether an address of `length` octets starts with these hex digits.
+        """Tell whether an address of `length` octets that is seen starts with these hex digits.
 
         The order this needs is made when first asked for, and kept up from then on.
         """
@@ -171,34 +188,45 @@ class Table:
             for ordered in self._digits.values():
                 ordered.sort()
         ordered = self._digits[length]
-        position = bisect_left(ordered, digits)
-        return position < len(ordered) and ordered[position].startswith(digits)
+        for position in range(bisect_left(ordered, digits), len(ordered)):
+            if not ordered[position].startswith(digits):
+                return False
+            if any(map(self._is_seen, self._addresses[bytes.fromhex(ordered[position])])):
+                return True
+        return False
 
     def subtrees(self, zone: bytes) -> Iterator[tuple[bytes, Subtree]]:
         """Yield every owner that is seen with what it has in `zone`, in the order of the names."""
         yield b"", Subtree(self._apex(zone))
         for owner in sorted(self._owners, key=lambda name: tuple(names.labels(name))[::-1]):
-            if self._is_seen(owner):
-                yield owner, self.naming.subtree(owner, self._owners[owner], zone)
+            # The listing is read over many turns, and an owner may have gone meanwhile.
+            if owner in self._owners and self._is_seen(owner):
+                yield owner, self.naming.subtree(owner, self._objects_at(owner), zone)
 
     def addresses(self) -> Iterator[bytes]:
         """Yield every packed address that some owner has."""
-        yield from self._addresses
+        yield from tuple(self._addresses)
 
-    def _move(self, before: Any, after: Any, changed: set[bytes]) -> None:
+    def _move(self, source: str, before: Any, after: Any, changed: set[bytes]) -> None:
         """Let an object leave the names and addresses it had and take those it has."""
         old = () if before is None else tuple(self.naming.stands_at(before))
         new = () if after is None else tuple(self.naming.stands_at(after))
-        old_addresses = set() if before is None else set(self.naming.addresses(before))
-        new_addresses = set() if after is None else set(self.naming.addresses(after))
+        old_addresses = set(self.naming.addresses(before)) if old else set()
+        new_addresses = set(self.naming.addresses(after)) if new else set()
+        there = {owner: owner in self._owners for owner in {*old, *new}}
         for owner in old:
-            self._replace(owner, before, after if owner in new else None)
+            kept = tuple(each for each in self._owners[owner] if each[1] is not before)
+            if kept:
+                self._owners[owner] = kept
+            else:
+                del self._owners[owner]
         for owner in new:
-            if owner not in old:
-                self._owners[owner] = (*self._owners.get(owner, ()), after)
-        for owner in {*old, *new}:
+            self._owners[owner] = (*self._owners.get(owner, ()), (source, after))
+        for owner, was_there in there.items():
             self._forget(owner)
             changed.add(owner)
+            if was_there != (owner in self._owners):
+                changed.add(ANY_ADDRESS)  # the addresses below it are seen, or no longer
         if old == new:
             shared = old_addresses & new_addresses
             old_addresses -= shared
@@ -208,17 +236,11 @@ class Table:
         for address in new_addresses:
             self._take_address(address, new, changed)
 
-    def _replace(self, owner: bytes, before: Any, after: Any) -> None:
-        objects = self._owners[owner]
-        position = next(i for i, slim in enumerate(objects) if slim is before)
-        kept = () if after is None else (after,)
-        objects = (*objects[:position], *kept, *objects[position + 1 :])
-        if objects:
-            self._owners[owner] = objects
-        else:
-            del self._owners[owner]
+    def _objects_at(self, owner: bytes) -> Objects:
+        """Return an owner's objects, those of the first source by name first."""
+        return tuple(slim for _, slim in sorted(self._owners[owner], key=itemgetter(0)))
 
-    def _take_address(self, address: bytes, owners: Objects, changed: set[bytes]) -> None:
+    def _take_address(self, address: bytes, owners: tuple[bytes, ...], changed: set[bytes]) -> None:
         held = self._addresses.get(address)
         if held is None and self._digits is not None:
             insort(self._digits[len(address)], address.hex())
@@ -227,7 +249,9 @@ class Table:
         changed.add(ANY_ADDRESS)
         changed.add(ANY_ADDRESS + address)
 
-    def _leave_address(self, address: bytes, owners: Objects, changed: set[bytes]) -> None:
+    def _leave_address(
+        self, address: bytes, owners: tuple[bytes, ...], changed: set[bytes]
+    ) -> None:
         held = list(self._addresses[address])
         for owner in owners:
             held.remove(owner)
@@ -259,19 +283,13 @@ class Table:
         above = names.parent(owner)
         return above in self.naming.roots or (above in self._owners and self._is_seen(above))
 
-    def _ask_owners(
-        self,
-        address: bytes,
-        ask: Callable[[bytes, Objects, bytes], Iterable[bytes]],
-    ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    def _owners_of(self, address: bytes) -> tuple[Owners, tuple[bytes, ...]]:
+        """Return the owners that have an address, seen or not, and what that hangs on."""
         keys = [ANY_ADDRESS + address]
-        found: set[bytes] = set()
-        for owner in sorted(set(self._addresses.get(address, ()))):
+        owners = sorted(set(self._addresses.get(address, ())))
+        for owner in owners:
             keys.extend(names.suffixes(owner)[:-1])
-            if self._is_seen(owner):
-                found.update(ask(owner, self._owners[owner], address))
-        # In an order of their own: an answer must not show the history of the table.
-        return tuple(sorted(found)), tuple(keys)
+        return {owner: self._objects_at(owner) for owner in owners}, tuple(keys)
 
     def _apex(self, zone: bytes) -> Mapping[bytes, Node]:
         nodes = self._zones.get(zone)
@@ -283,7 +301,7 @@ class Table:
         built = self._built.setdefault(zone, {})
         subtree = built.get(owner)
         if subtree is None:
-            subtree = self.naming.subtree(owner, self._owners[owner], zone)
+            subtree = self.naming.subtree(owner, self._objects_at(owner), zone)
             if len(built) >= MAX_BUILT:
                 del built[next(iter(built))]
             built[owner] = subtree

@@ -31,6 +31,9 @@ REFRESH, RETRY, EXPIRE = 7200, 1800, 86_400
 NOT_READY: Final = 14
 """Extended DNS error "Not Ready" (RFC 8914 section 4.15)."""
 
+_SRV_NUMBERS: Final = 6
+"""Octets of priority, weight and port before the target of an SRV record."""
+
 Section = tuple[tuple[bytes, RRset], ...]
 """RRsets with their owners, as absolute folded wire names."""
 
@@ -123,7 +126,11 @@ def _conclude(zones: Zones, zone: Zone, question: tuple[bytes, int], node: Node 
     rrset = rrset_of(node, qtype)
     if rrset is None:
         return Answer(Rcode.NOERROR, zone.apex, authority=denial)
-    additional, keys = _additional(zones, rrset)
+    if qtype == Type.NS:
+        hosts = _servers(zone)[0]
+        additional = tuple((host, addresses) for host in hosts for addresses in hosts[host])
+        return Answer(Rcode.NOERROR, zone.apex, ((name, rrset),), additional=additional)
+    additional, keys = _additional(zones, rrset) if qtype == Type.SRV else ((), ())
     return Answer(Rcode.NOERROR, zone.apex, ((name, rrset),), additional=additional, keys=keys)
 
 
@@ -131,14 +138,15 @@ def _find(zone: Zone, name: bytes) -> Found:
     """Find a node in a zone: what every zone has by itself, then what the table has."""
     relative = name[: len(name) - len(zone.apex)]
     if not relative:
-        servers, keys = _nameservers(zone)
-        targets = RRset(Type.NS, zone.ttl, servers)
+        servers, keys = _servers(zone)
+        targets = RRset(Type.NS, zone.ttl, tuple(servers))
         return Found((soa_of(zone)[1], targets), keys)
     if relative == DNS:
         return Found((), ())
     if relative == NS:
-        servers, keys = _nameservers(zone)
-        return Found(_server_addresses(zone, servers), keys)
+        servers, keys = _servers(zone)
+        sets = [rrset for node in servers.values() for rrset in node]
+        return Found(address_sets((data for rrset in sets for data in rrset.rdata), zone.ttl), keys)
     if names.is_reverse(zone.apex):
         prefix = names.reverse_prefix(name)
         return _find_reverse(zone, *prefix) if prefix else zone.table.at_apex(relative, zone.apex)
@@ -158,50 +166,31 @@ def _find_reverse(zone: Zone, length: int, digits: str) -> Found:
     return Found((RRset(Type.PTR, zone.ttl, rdata),), keys)
 
 
-def _nameservers(zone: Zone) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return the names of this server: those of its Services, else `ns.dns` of the zone."""
-    found: dict[bytes, None] = {}
+def _servers(zone: Zone) -> tuple[dict[bytes, Node], tuple[bytes, ...]]:
+    """Return the names and addresses of this server: its Services', else `ns.dns` and its own."""
+    found: dict[bytes, Node] = {}
     keys: list[bytes] = []
     for address in zone.own:
-        targets, more = zone.table.nameservers(address)
-        found.update(dict.fromkeys(target + zone.pointer_zone for target in targets))
+        servers, more = zone.table.servers(address, zone.pointer_zone)
+        found |= {name + zone.pointer_zone: _addresses_in(node) for name, node in servers.items()}
         keys.extend(more)
-    return tuple(found) or (NS + zone.apex,), tuple(keys)
+    return found or {NS + zone.apex: address_sets(zone.own, zone.ttl)}, tuple(keys)
 
 
-def _server_addresses(zone: Zone, servers: tuple[bytes, ...]) -> Node:
-    """Return the addresses behind `ns.dns`: those of its Services, else the server's own."""
-    if servers == (NS + zone.apex,):
-        return address_sets(zone.own, zone.ttl)
-    found: list[bytes] = []
-    for server in servers:
-        relative = server[: len(server) - len(zone.pointer_zone)]
-        node = zone.table.find(relative, zone.pointer_zone).node or ()
-        found.extend(
-            data for rrset in node if rrset.type in (Type.A, Type.AAAA) for data in rrset.rdata
-        )
-    return address_sets(found, zone.ttl)
+def _addresses_in(node: Node) -> Node:
+    return tuple(rrset for rrset in node if rrset.type in (Type.A, Type.AAAA))
 
 
 def _additional(zones: Zones, rrset: RRset) -> tuple[Section, tuple[bytes, ...]]:
-    """Return the addresses of the hosts that SRV and NS records point to (RFC 2782, RFC 1035)."""
-    offset = _TARGET_AT.get(rrset.type)
-    if offset is None:
-        return (), ()
+    """Return the addresses of the hosts that SRV records point to (RFC 2782)."""
     found: dict[tuple[bytes, int], RRset] = {}
     keys: list[bytes] = []
     for rdata in rrset.rdata:
-        target = names.fold(rdata[offset:])
+        target = names.fold(rdata[_SRV_NUMBERS:])
         apex = names.closest(target, zones)
         if apex is None:
             continue
         at = _find(zones[apex], target)
         keys.extend(at.keys)
-        for addresses in at.node or ():
-            if addresses.type in (Type.A, Type.AAAA):
-                found[target, addresses.type] = addresses
+        found |= {(target, rrset.type): rrset for rrset in _addresses_in(at.node or ())}
     return tuple((name, addresses) for (name, _), addresses in found.items()), tuple(keys)
-
-
-_TARGET_AT: Final[dict[int, int]] = {Type.SRV: 6, Type.NS: 0}
-"""Where in their rdata the types that point to a host have its name."""

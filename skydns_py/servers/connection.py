@@ -1,6 +1,6 @@
 """One TCP or TLS connection: queries in, answers out in any order (RFC 7766 6.2.1).
 
-A turn answers at most a hundred queries, then others have theirs.
+A turn answers at most a hundred queries, then others have theirs (`turns`).
 While the client does not read its answers, or too many answers are being waited for, nothing more
 is read from it: what it may make us hold is bounded.
 This module sets no timers: the server asks `overdue` of every connection a few times a second.
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from skydns_py.servers.crowd import Crowd, Ending, TcpCounts, TcpLimits
-from skydns_py.servers.framing import Framer, FramingError, frame
+from skydns_py.servers.framing import MAX_MESSAGE, Framer, FramingError, frame
 from skydns_py.servers.respond import Later, Respond, Transport
+from skydns_py.servers.turns import Turns
 
 _READ = 16 * 1024
 """Octets a read takes at most: some 400 queries, or a quarter of the longest message."""
@@ -34,6 +35,7 @@ class Room:
     limits: TcpLimits
     counts: TcpCounts
     crowd: Crowd
+    turns: Turns
     scratch: memoryview = field(default_factory=lambda: memoryview(bytearray(_READ)))
 
 
@@ -51,10 +53,8 @@ class TcpConnection(asyncio.BufferedProtocol):
         self._closing_since: float | None = None
         self._answered = False
         self._ended_by_client = False
-        self._turn: asyncio.Handle | None = None
+        self._is_in_line = False
         self._waiting = 0
-
-    # --- what `respond` sees
 
     @property
     def host(self) -> str:
@@ -71,8 +71,6 @@ class TcpConnection(asyncio.BufferedProtocol):
         self._waiting += 1
         return self._answer_later
 
-    # --- what the crowd sees
-
     def overdue(self, now: float, *, crowded: bool) -> Ending | None:
         """Say why the connection has to end at the time `now`, None when it may stay."""
         limits = self._room.limits
@@ -80,15 +78,14 @@ class TcpConnection(asyncio.BufferedProtocol):
             return Ending.UNREAD
         if _passed(now, self._full_since, limits.unread):
             return Ending.UNREAD
+        if self._is_in_line:
+            return None
         if _passed(now, self._message_since, limits.message):
             return Ending.MESSAGE
-        if self._turn or self._full_since or self._message_since:
+        if self._full_since or self._message_since:
             return None
-        return (
-            Ending.IDLE
-            if _passed(now, self._quiet_since, self._patience(crowded=crowded))
-            else None
-        )
+        patience = self._patience(crowded=crowded)
+        return Ending.IDLE if _passed(now, self._quiet_since, patience) else None
 
     def end(self, ending: Ending) -> None:
         """End the connection: when all is sent, or at once when others need what it holds."""
@@ -101,9 +98,7 @@ class TcpConnection(asyncio.BufferedProtocol):
     def is_working(self) -> bool:
         """Say whether answers are still to be made or sent."""
         unsent = self._transport.get_write_buffer_size()
-        return bool(self._turn or self._waiting or self._framer.held or unsent)
-
-    # --- what asyncio calls
+        return bool(self._is_in_line or self._waiting or self._framer.held or unsent)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Enter the crowd."""
@@ -119,7 +114,7 @@ class TcpConnection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came, and a turn."""
         self._framer.feed(self._room.scratch[:nbytes])
-        if self._turn is None:
+        if not self._is_in_line:
             self._take_turn()
 
     def eof_received(self) -> bool:
@@ -141,11 +136,9 @@ class TcpConnection(asyncio.BufferedProtocol):
         """Leave the crowd; a turn still to come will find the transport closing."""
         self._room.crowd.leave(self)
 
-    # --- turns
-
     def _take_turn(self) -> None:
         """Answer what is here, at most a turn's worth."""
-        self._turn = None
+        self._is_in_line = False
         if self._transport.is_closing():
             return
         replies: list[bytes] = []
@@ -160,12 +153,11 @@ class TcpConnection(asyncio.BufferedProtocol):
         if self._is_held_up():
             self._transport.pause_reading()
         elif not done:
-            self._transport.pause_reading()
             self._schedule_turn()
-        elif self._ended_by_client and not self._waiting:
-            self._close()
-        else:
+        elif not self._ended_by_client:
             self._transport.resume_reading()
+        elif not self._waiting:
+            self._close()
 
     def _answer(self, replies: list[bytes]) -> bool:
         """Append the framed answers of one turn; say whether all whole messages were taken.
@@ -173,17 +165,19 @@ class TcpConnection(asyncio.BufferedProtocol):
         Raises:
             FramingError: the stream is broken; `replies` has the answers before that point.
         """
-        room, size, taken = self._room, 0, 0
-        while taken < room.limits.turn and size < room.limits.backlog and not self._is_held_up():
+        room, size = self._room, 0
+        for _ in range(room.turns.share()):
+            if size >= room.limits.backlog or self._is_held_up():
+                break
             message = self._framer.next_message()
             if message is None:
                 self._time_message()
                 return True
-            taken += 1
+            room.turns.spend(1)
             self._message_since = None
             room.counts.received += 1
             reply = room.respond(message, self, room.transport)
-            if reply is None:
+            if reply is None or len(reply) > MAX_MESSAGE:
                 room.counts.dropped += 1
                 continue
             replies.append(frame(reply))
@@ -208,10 +202,11 @@ class TcpConnection(asyncio.BufferedProtocol):
         self._schedule_turn()
 
     def _schedule_turn(self) -> None:
-        if self._turn is None:
-            self._turn = self._room.loop.call_soon(self._take_turn)
-
-    # --- where it stands
+        """Wait in line; until then nothing more is read."""
+        if not self._is_in_line:
+            self._is_in_line = True
+            self._transport.pause_reading()
+            self._room.turns.wait(self._take_turn)
 
     def _is_held_up(self) -> bool:
         return self._full_since is not None or self._waiting >= self._room.limits.waiting

@@ -63,7 +63,7 @@ class TcpLimits:
     idle_crowded: float = 1.0
     unread: float = 3.0
     backlog: int = 64 * 1024
-    memory: int = 8 * 2**20
+    memory: int = 4 * 2**20
     turn: int = 100
     waiting: int = 100
     sweep: float = 0.25

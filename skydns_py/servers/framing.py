@@ -7,6 +7,9 @@ This module does no IO, reads no clock, and never looks into a message.
 MIN_MESSAGE = 12
 """Octets of a header: less is no DNS message, and whoever sends it has lost the frame."""
 
+MAX_MESSAGE = 65_535
+"""Octets that a length can tell."""
+
 
 class FramingError(Exception):
     """The stream is no sequence of DNS messages; nothing behind this point can be trusted."""

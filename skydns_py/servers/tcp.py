@@ -16,6 +16,7 @@ import ssl
 from skydns_py.servers.connection import Room, TcpConnection
 from skydns_py.servers.crowd import Crowd, Ending, TcpCounts, TcpLimits
 from skydns_py.servers.respond import Respond
+from skydns_py.servers.turns import Turns
 
 _ACCEPTS = 64
 """Connections accepted until the loop has its turn."""
@@ -57,6 +58,7 @@ class TcpServer:
             limits=self.limits,
             counts=self.counts,
             crowd=self._crowd,
+            turns=Turns(self._loop.call_soon, self.limits.turn),
         )
         self._admissions: set[asyncio.Task[object]] = set()
         self._reserve = -1

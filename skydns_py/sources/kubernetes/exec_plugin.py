@@ -121,7 +121,16 @@ class _Printed(msgspec.Struct, frozen=True, rename="camel"):
 
 async def _run(plugin: Plugin, limit: float) -> bytes:
     try:
-        process = await asyncio.create_subprocess_exec(
+        process = await _start(plugin)
+    except OSError as error:
+        reason = plugin.missing() or f"cannot start {plugin.command!r}: {error.strerror}"
+        raise SourceError(f"{plugin.label}: {reason}") from error
+    return await _printed_by(process, plugin, limit)
+
+
+async def _start(plugin: Plugin) -> asyncio.subprocess.Process:
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
             plugin.command,
             *plugin.args,
             env={**os.environ, **plugin.env, "KUBERNETES_EXEC_INFO": _exec_info(plugin)},
@@ -130,10 +139,15 @@ async def _run(plugin: Plugin, limit: float) -> bytes:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # so that its children can be ended with it
         )
-    except OSError as error:
-        reason = plugin.missing() or f"cannot start {plugin.command!r}: {error.strerror}"
-        raise SourceError(f"{plugin.label}: {reason}") from error
-    return await _printed_by(process, plugin, limit)
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Cancelled between fork and return, asyncio would end the program but not its children,
+        # and wait for those. Starting takes no longer than a fork.
+        with contextlib.suppress(OSError):
+            await _kill(await starting)
+        raise
 
 
 async def _printed_by(process: asyncio.subprocess.Process, plugin: Plugin, limit: float) -> bytes:

@@ -6,13 +6,13 @@ is silent, what cluster operators have come to rely on.
 This module never keeps state, never sees a packet, and builds nothing before it is asked to.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from skydns_py import names
-from skydns_py.names import MAX_NAME, InvalidNameError, relative
+from skydns_py.names import MAX_LABEL, MAX_NAME, InvalidNameError, relative
 from skydns_py.records import (
     Node,
     RRset,
@@ -116,53 +116,53 @@ class KubernetesNaming(msgspec.Struct, frozen=True):
         address = names.pack_address(next(slim.ip for slim in objects if isinstance(slim, Pod)))
         return _pod_subtree(address, owner + zone, ttl)
 
-    def pointers(self, owner: bytes, objects: Objects, address: bytes) -> tuple[bytes, ...]:
-        """Return the Service's name for its cluster IP, else the name of each such endpoint."""
-        service = _service_of(objects)
-        if service is not None and address in self.addresses(service):
-            return (owner,)
-        return tuple(
-            dict.fromkeys(
-                label + owner
-                for part in _slices_of(objects)
-                for endpoint in _ready(part)
-                for text in endpoint.addresses
-                if names.pack_address(text) == address
-                and (label := self._endpoint_label(endpoint, text))
-            ),
+    def pointers(self, owners: Mapping[bytes, Objects], address: bytes) -> Iterable[bytes]:
+        """Return the Service whose cluster IP it is, else the name of each such endpoint."""
+        for owner, objects in owners.items():
+            service = _service_of(objects)
+            if service is not None and address in self.addresses(service):
+                return (owner,)
+        return (
+            name
+            for owner, objects in owners.items()
+            for name in self._endpoint_names(owner, objects, address)
         )
 
-    def nameservers(self, owner: bytes, objects: Objects, address: bytes) -> tuple[bytes, ...]:
+    def servers(self, owner: bytes, objects: Objects, address: bytes) -> Iterable[bytes]:
         """Return the Service's name when it has a cluster IP, the endpoint's when headless."""
         service = _service_of(objects)
         if service is None:
             return ()
-        if not service.is_headless:
-            return (owner,) if self.addresses(service) else ()
-        return self.pointers(owner, objects, address)
+        names_of_endpoints = tuple(self._endpoint_names(owner, objects, address))
+        if service.is_headless:
+            return names_of_endpoints
+        return (owner,) if names_of_endpoints and self.addresses(service) else ()
 
     def apex(self, zone: bytes) -> Mapping[bytes, Node]:
-        """Return `dns-version`, and in a forward zone the two roots, which may be empty."""
+        """Return `dns-version` and the two roots, which may be empty; nothing in a reverse zone."""
+        if names.is_reverse(zone):
+            return {b"": ()}
         version = RRset(Type.TXT, VERSION_TTL, (txt(SCHEMA_VERSION),))
-        nodes: dict[bytes, Node] = {b"": (), VERSION: (version,)}
-        return nodes if names.is_reverse(zone) else nodes | {SVC: (), POD: ()}
+        return {b"": (), VERSION: (version,), SVC: (), POD: ()}
 
     def _stands_at(self, slim: Slim) -> tuple[bytes, ...]:
-        namespace = slim.name if isinstance(slim, Namespace) else slim.namespace
-        if self.exposure.namespaces and namespace not in self.exposure.namespaces:
-            return ()
+        exposure = self.exposure
         match slim:
             case Namespace():
-                pods = self.exposure.pods != "disabled"
-                return (relative(namespace, "svc"), *([relative(namespace, "pod")] * pods))
+                # What is not exposed stands under a name that is not there: it is not seen.
+                if exposure.namespaces and slim.name not in exposure.namespaces:
+                    return ()
+                roots = ("svc",) if exposure.pods == "disabled" else ("svc", "pod")
+                return tuple(relative(slim.name, root) for root in roots)
             case Service():
-                return (relative(slim.name, namespace, "svc"),)
+                return (relative(slim.name, slim.namespace, "svc"),)
             case EndpointSlice():
-                shown = self.exposure.endpoints and slim.service
-                return (relative(slim.service, namespace, "svc"),) if shown else ()
+                shown = exposure.endpoints and slim.service
+                return (relative(slim.service, slim.namespace, "svc"),) if shown else ()
             case Pod():
-                verified = self.exposure.pods == "verified" and names.pack_address(slim.ip)
-                return (relative(_dashed(slim.ip), namespace, "pod"),) if verified else ()
+                verified = exposure.pods == "verified" and names.pack_address(slim.ip)
+                label = slim.ip.replace(".", "-").replace(":", "-")
+                return (relative(label, slim.namespace, "pod"),) if verified else ()
 
     def _service_subtree(self, owner: bytes, objects: Objects, zone: bytes) -> Subtree:
         service = _service_of(objects)
@@ -191,6 +191,16 @@ class KubernetesNaming(msgspec.Struct, frozen=True):
             for packed in (names.pack_address(text),)
             for port in part.ports or (None,)
         ]
+
+    def _endpoint_names(self, owner: bytes, objects: Objects, address: bytes) -> Iterator[bytes]:
+        """Yield the names of the ready endpoints that have an address."""
+        for part in _slices_of(objects):
+            for endpoint in _ready(part):
+                for text in endpoint.addresses:
+                    if names.pack_address(text) == address:
+                        label = self._endpoint_label(endpoint, text)
+                        if label:
+                            yield label + owner
 
     def _endpoint_label(self, endpoint: Endpoint, address: str) -> bytes:
         """Return the name of an endpoint below its Service: hostname, pod name or address.
@@ -320,7 +330,7 @@ def _with_ports(
         for words in {(name, protocol), (name, b""), (b"", protocol), (b"", b"")}:
             by_words.setdefault(words, []).append(port)
     for (name, protocol), alike in by_words.items():
-        if name and protocol:
+        if name and protocol and max(len(name), len(protocol)) < MAX_LABEL:
             label = names.pack_label(b"_" + name) + names.pack_label(b"_" + protocol)
             named[label] = node_of(alike)
 
@@ -361,6 +371,8 @@ def _pod_subtree(address: bytes | None, target: bytes, ttl: int) -> Subtree:
 
 def _undashed(label: str) -> str:
     """Return the address a pod label spells: three single dashes are dots, all others colons."""
+    if "." in label or ":" in label:
+        return ""
     if label.count("-") == 3 and "--" not in label:
         return label.replace("-", ".")
     return label.replace("-", ":")

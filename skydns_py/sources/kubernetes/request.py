@@ -1,4 +1,4 @@
-"""The four questions that are asked of a Kubernetes API server about one resource.
+"""The three questions that are asked of a Kubernetes API server about one resource.
 
 This module knows no selectors, no paths and no answers.
 
@@ -26,19 +26,14 @@ class Request(msgspec.Struct, frozen=True):
         return Request({**self.params, **selectors}, self.is_watch)
 
 
-CACHED_LIST: Final = Request({"limit": str(PAGE), "resourceVersion": "0"}, is_watch=False)
-"""Whatever version the server has at hand; it may well ignore the limit."""
+def list_page(limit: int, token: str = "") -> Request:
+    """Ask for the first page of a list in its newest version, or for the page behind a token.
 
-CONSISTENT_LIST: Final = Request({"limit": str(PAGE)}, is_watch=False)
-"""The newest version, page by page."""
-
-WHOLE_LIST: Final = Request({}, is_watch=False)
-"""The newest version in one answer, when the pages expire faster than they can be read."""
-
-
-def next_page(token: str) -> Request:
-    """Ask for the page after another; a version beside the token would be refused."""
-    return Request({"limit": str(PAGE), "continue": token}, is_watch=False)
+    Without `resourceVersion=0`: a server that answers from its cache may ignore the limit, and send
+    a whole cluster as one document.
+    """
+    behind = {"continue": token} if token else {}
+    return Request({"limit": str(limit)} | behind, is_watch=False)
 
 
 def streaming_list(seconds: int) -> Request:

@@ -19,6 +19,9 @@ SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 """Label by which an EndpointSlice names its Service (KEP-752)."""
 
 
+MAX_PORT: Final = 65_536
+
+
 class Namespace(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A namespace that is there."""
 
@@ -223,10 +226,11 @@ def _slim_endpoint(whole: _WholeEndpoint) -> Endpoint:
 
 def _slim_ports(ports: list[_WholePort] | None) -> tuple[ServicePort, ...]:
     # A slice port without a number means "all ports": there is nothing to put into an SRV record.
+    # The API server lets no other number through; should it, the object is kept without the port.
     return tuple(
         ServicePort(port.name or "", port.port, port.protocol or "TCP")
         for port in ports or ()
-        if port.port is not None
+        if port.port is not None and 0 <= port.port < MAX_PORT
     )
 
 

@@ -84,7 +84,7 @@ class Reflector:
         self._picture = Picture()
         self._told: Collection[Key] = ()
         self._version = ""
-        self._list = request.CACHED_LIST
+        self._limit = PAGE
         self._token = ""
         self._streams = True
         self._vain = 0
@@ -188,7 +188,7 @@ class Reflector:
             case Phase.STREAMING:
                 return request.streaming_list(seconds)
             case Phase.PAGING:
-                return request.next_page(self._token) if self._token else self._list
+                return request.list_page(self._limit, self._token)
             case Phase.WATCHING:
                 return request.watch(self._version, seconds)
 
@@ -225,6 +225,7 @@ class Reflector:
 
     def _complete(self, version: str, objects: Difference) -> None:
         self._picture.complete(objects)
+        self._limit = PAGE
         self._version = version
         self._vain = 0
         self.phase = Phase.WATCHING
@@ -233,18 +234,17 @@ class Reflector:
     def _expire(self) -> None:
         # The token that a 410 offers continues with other versions of the objects: what changed
         # on the pages before it would never be told, because the watch begins after it.
-        # So the list begins again, as one consistent page, as client-go has it.
-        halfway = self.phase is Phase.PAGING and bool(self._token)
+        # So the list begins again, with pages twice as large: fewer of them expire.
+        if self.phase is Phase.PAGING and self._token:
+            self._limit *= 2
         if self.phase is Phase.STREAMING:
             self._count_vain()
         else:
             self._forget()
-        self._list = request.WHOLE_LIST if halfway else request.CONSISTENT_LIST
 
     def _forget(self) -> None:
         self._version = ""
         self._token = ""
-        self._list = request.CONSISTENT_LIST
         self._vain = 0
         self.phase = Phase.STREAMING if self._streams else Phase.PAGING
 
