@@ -4,6 +4,7 @@ A reply is packed once, from our own values, and never parsed here.
 This module never decides what to say.
 """
 
+import struct
 from typing import Final
 
 from dnslib import DNSLabel
@@ -12,6 +13,7 @@ from dnslib.label import DNSBuffer
 from skydns_py import names
 from skydns_py.answers.lookup import Answer, Section
 from skydns_py.answers.query import CLASS_IN, MAX_UDP, Edns, Query, Refusal
+from skydns_py.names import ROOT
 from skydns_py.records import RRset, Type
 
 QR, AA, TC = 0x8000, 0x0400, 0x0200
@@ -20,7 +22,14 @@ MAX_AMPLIFICATION: Final = 3
 """A truncated reply is at most so many times as long as the query, so that a forged sender gains
 little; who is real asks again over TCP."""
 
+Counts = tuple[int, int, int, int]
+"""Entries in the question, answer, authority and additional sections."""
+
 _HEADER: Final = 12
+_WORDS: Final = struct.Struct("!5H")
+_RECORD: Final = struct.Struct("!HHIH")
+"""Type, class, TTL and length of the rdata (RFC 1035 section 4.1.3)."""
+
 _MAX_POINTER: Final = 0x3FFF
 _SOA_NUMBERS: Final = 20
 _EDE_OPTION: Final = 15
@@ -33,6 +42,10 @@ def pack(answer: Answer, query: Query, limit: int, *, datagram: bool) -> bytes:
     section 9); then the reply holds as many whole records as fit, and TC.
     """
     opt = _opt(query.edns, answer.rcode, answer.ede)
+    if _is_bare_denial(answer):
+        denial = _denial(answer, query)
+        if len(denial) + len(opt) <= limit:
+            return _header(answer, query, (1, 0, 1, bool(opt))) + denial + opt
     reply = _Reply(query, answer.apex, limit - len(opt))
     complete = reply.add(answer.answer) and reply.add(answer.authority, section=1)
     if complete:
@@ -41,8 +54,8 @@ def pack(answer: Answer, query: Query, limit: int, *, datagram: bool) -> bytes:
         room = min(limit, MAX_AMPLIFICATION * query.size) if datagram else limit
         reply = _Reply(query, answer.apex, room - len(opt))
         reply.add(answer.answer)
-    flags = QR | AA * answer.authoritative | TC * (not complete) | query.flags | answer.rcode & 0xF
-    return reply.finish(query.id, flags, opt)
+    header = _header(answer, query, reply.counts(opt), is_cut=not complete)
+    return header + reply.sections() + opt
 
 
 def pack_refusal(refusal: Refusal) -> bytes:
@@ -52,6 +65,41 @@ def pack_refusal(refusal: Refusal) -> bytes:
     counts = (bool(refusal.question), 0, 0, bool(opt))
     header = refusal.id + b"".join(n.to_bytes(2, "big") for n in (flags, *counts))
     return header + refusal.question + opt
+
+
+def _header(answer: Answer, query: Query, counts: Counts, *, is_cut: bool = False) -> bytes:
+    flags = QR | AA * answer.authoritative | TC * is_cut | query.flags | answer.rcode & 0xF
+    return query.id + _WORDS.pack(flags, *counts)
+
+
+def _is_bare_denial(answer: Answer) -> bool:
+    """Tell whether an answer is its zone's SOA and nothing else, as most answers are."""
+    return (
+        not answer.answer
+        and len(answer.authority) == 1
+        and answer.authority[0][0] == answer.apex != ROOT
+    )
+
+
+def _denial(answer: Answer, query: Query) -> bytes:
+    """Return question and SOA of a denial.
+
+    Search paths make it the commonest reply by far, and it has but one shape: both names of the SOA
+    lie in the zone, and all three point to where the question names it.
+    """
+    apex, rrset = answer.authority[0]
+    at = len(query.asked) - len(apex)
+    pointer = (0xC000 | _HEADER + at).to_bytes(2, "big")
+    rdata = rrset.rdata[0]
+    end = rdata.index(b"\x00") + 1
+    mname, rname = rdata[: end - len(apex)], rdata[end : -_SOA_NUMBERS - len(apex)]
+    packed = mname + pointer + rname + pointer + rdata[-_SOA_NUMBERS:]
+    return (
+        query.question
+        + pointer
+        + _RECORD.pack(rrset.type, CLASS_IN, rrset.ttl, len(packed))
+        + packed
+    )
 
 
 class _Reply:
@@ -88,12 +136,14 @@ class _Reply:
                 self._counts[2] = count
                 return
 
-    def finish(self, message_id: bytes, flags: int, opt: bytes) -> bytes:
-        """Return the message."""
+    def counts(self, opt: bytes) -> Counts:
+        """Return how many records stand in each section, an OPT behind them included."""
         answer, authority, additional = self._counts
-        counts = (flags, 1, answer, authority, additional + bool(opt))
-        header = message_id + b"".join(number.to_bytes(2, "big") for number in counts)
-        return header + bytes(self._buffer.data[_HEADER:]) + opt
+        return 1, answer, authority, additional + bool(opt)
+
+    def sections(self) -> bytes:
+        """Return the message without its header."""
+        return bytes(self._buffer.data[_HEADER:])
 
     def _record(self, owner: bytes, rrset: RRset, rdata: bytes) -> None:
         self._name(self._query.asked if owner == self._query.name else owner)
