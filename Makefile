@@ -2,6 +2,7 @@
 #
 #   make demo    serve the example manifests on 127.0.0.1:5353 until Ctrl-C
 #   make test    lint, types, import contracts and every test
+#   make bench   what an answer costs, beside the DNS servers installed here (bench/README.md)
 #   make clean   remove what the others made
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV ?= .venv
 LISTEN ?= 127.0.0.1:5353
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint tests packages clean
+.PHONY: demo test lint tests packages bench clean
 
 demo: $(VENV)/.installed
 	@exec $(BIN)/skydns-py serve --manifests deploy/examples --listen $(LISTEN) --try
@@ -27,6 +28,9 @@ tests: $(VENV)/.tested
 
 packages:
 	@sh tests/install-packages.sh tests/debian-packages.txt
+
+bench: $(VENV)/.tested
+	$(BIN)/python -m bench $(BENCH)
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -215,11 +215,10 @@ class Table:
         new_addresses = set(self.naming.addresses(after)) if new else set()
         there = {owner: owner in self._owners for owner in {*old, *new}}
         for owner in old:
-            kept = tuple(each for each in self._owners[owner] if each[1] is not before)
+            kept = list(self._owners.pop(owner))
+            kept.remove((source, before))
             if kept:
-                self._owners[owner] = kept
-            else:
-                del self._owners[owner]
+                self._owners[owner] = tuple(kept)
         for owner in new:
             self._owners[owner] = (*self._owners.get(owner, ()), (source, after))
         for owner, was_there in there.items():

@@ -1,4 +1,4 @@
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 """Whole Corefiles: those in use load, what is not built is named, and nothing else is raised."""
 
 from pathlib import Path

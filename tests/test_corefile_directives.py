@@ -1,4 +1,4 @@
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 """Every directive and option that is built: what it means, and how it is refused."""
 
 from collections.abc import Mapping

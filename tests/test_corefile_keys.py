@@ -1,4 +1,4 @@
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 """Keys of server blocks: zones, networks, schemes and ports, and who may serve what."""
 
 import pytest

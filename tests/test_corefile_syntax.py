@@ -1,4 +1,4 @@
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 """The Corefile's syntax: words, quotes, comments, variables, snippets, imports, braces."""
 
 import pytest

@@ -1,4 +1,4 @@
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 """The command line's flags lead to the same settings as a Corefile."""
 
 import pytest

@@ -10,6 +10,7 @@ And there are two shelves, so that denials cannot push out replies about names t
 This module never looks anything up, packs nothing and reads no clock.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -35,7 +36,10 @@ MAX_OCTETS: Final = 24 * 2**20
 MAX_ASKED_ONCE: Final = 65_536
 """Questions that are remembered, by their hash, as asked once; then all of them are forgotten."""
 
-REFRESHED: Final = 4
+MAX_TURNS: Final = 128
+"""Replies that are kept for one question whose addresses rotate."""
+
+REFRESHED: Final = 16
 """Turns of a rotation that are made anew in each round, where there are more than are kept."""
 
 _OPT: Final = 11
@@ -50,8 +54,7 @@ class Facts(msgspec.Struct, frozen=True):
 
     `keys` are what it hangs on; `denies` tells that it says no; `table` is the one whose serial
     stands in the SOA at its end, None when there is no SOA.
-    `pack` packs it for a query and a turn; `turns` is how many differ (1: it does not rotate), and
-    `turns_beyond` that there are more orders than turns.
+    `pack` packs it for a query and a turn; `turns` is how many there are (1: it does not rotate).
     """
 
     keys: tuple[bytes, ...]
@@ -59,7 +62,6 @@ class Facts(msgspec.Struct, frozen=True):
     table: Any
     pack: Callable[[Query, int], bytes]
     turns: int = 1
-    turns_beyond: bool = False
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False):
@@ -119,7 +121,8 @@ class Memo:
         if not self._asked_before(hash(meaning)):
             return
         table = 0 if facts.table is None else id(facts.table)
-        entry = _Entry(facts.keys, len(reply) * facts.turns, facts.denies, table)
+        octets = len(reply) * min(facts.turns, MAX_TURNS)
+        entry = _Entry(facts.keys, octets, facts.denies, table)
         rotates = facts.turns > 1
         if _is_plain(query, packet):
             plain = self._turns(query, facts) if rotates else reply[2:]
@@ -190,19 +193,29 @@ class Memo:
                 _discard(self._by_table, entry.table, key)
 
     def _turns(self, query: Query, facts: Facts) -> Iterator[bytes]:
-        """Yield replies in turn, each packed when it is first due, in a new order each round."""
+        """Yield replies in turn, each packed when it is first due, in a new order each round.
+
+        Where there are more turns than are kept, some of the kept ones make room in each round, so
+        that every turn comes as often as any other.
+        """
         order = list(range(facts.turns))
         self._shuffle(order)
-        made = []
-        for turn in order:
-            made.append(facts.pack(query, turn)[2:])
+        waiting = deque(order)
+        made: deque[bytes] = deque(maxlen=MAX_TURNS)
+        while len(made) < min(facts.turns, MAX_TURNS):
+            made.append(self._next_turn(query, facts, waiting))
             yield made[-1]
         while True:
-            self._shuffle(made)
-            if facts.turns_beyond:
-                made[:REFRESHED] = [facts.pack(query, turn)[2:] for turn in order[:REFRESHED]]
-                self._shuffle(order)
-            yield from made
+            if facts.turns > MAX_TURNS:
+                made.extend(self._next_turn(query, facts, waiting) for _ in range(REFRESHED))
+            replies = list(made)
+            self._shuffle(replies)
+            yield from replies
+
+    @staticmethod
+    def _next_turn(query: Query, facts: Facts, waiting: deque[int]) -> bytes:
+        waiting.rotate(-1)
+        return facts.pack(query, waiting[-1])[2:]
 
 
 def _meaning(query: Query, limit: int) -> Meaning:

@@ -24,9 +24,6 @@ from skydns_py.table import Delta, Table
 Transport = Literal["udp", "tcp", "tls"]
 Shuffle = Callable[[MutableSequence[Any]], None]
 
-MAX_TURNS: Final = 64
-"""Replies that are kept for one question whose addresses rotate."""
-
 _DROPPED: Final = "dropped"
 
 
@@ -110,8 +107,7 @@ class Responder:
                 denies=answer.rcode is Rcode.NXDOMAIN,
                 table=block.zones[answer.apex].table if has_soa else None,
                 pack=pack_turn,
-                turns=min(turns, MAX_TURNS),
-                turns_beyond=turns > MAX_TURNS,
+                turns=turns,
             )
             memo.keep(packet, query, limit, reply, facts)
         return reply

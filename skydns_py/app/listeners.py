@@ -5,6 +5,7 @@ This module never decides when to open or to close.
 
 import asyncio
 import socket
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -69,7 +70,9 @@ class Listeners:
         loop = asyncio.get_running_loop()
         for listen, blocks in by_listen(settings.blocks).items():
             hosts = listen_addresses(listen)
-            responder = responder_of(blocks, worlds, _own(listen, hosts), _reporting(log))
+            traced = any(block.errors and block.errors.stacktrace for block in blocks)
+            report = _reporting(log, traced=traced)
+            responder = responder_of(blocks, worlds, _own(listen, hosts), report)
             self._responders.append(responder)
             respond = _told(responder.respond, blocks, log)
             # A log wants every query; errors are never among the kept replies.
@@ -116,9 +119,10 @@ def _told(respond: Respond, blocks: Sequence[Block], log: Log) -> Respond:
     return watched(respond, blocks, Consolidator(rules, tell))
 
 
-def _reporting(log: Log) -> Callable[[Exception], None]:
+def _reporting(log: Log, *, traced: bool) -> Callable[[Exception], None]:
     def report(bug: Exception) -> None:
-        log.error(f"a query could not be answered, which is a bug: {bug!r}")
+        trace = "".join(traceback.format_exception(bug)) if traced else repr(bug)
+        log.error(f"a query could not be answered, which is a bug: {trace}")
 
     return report
 

@@ -28,6 +28,11 @@ POLL = 0.5
 """Seconds between two lines that say that the API server is waited for."""
 
 
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+_RELOADING = (signal.SIGUSR1, *(() if os.isatty(0) else (signal.SIGHUP,)))
+"""At a terminal SIGHUP means that it was closed, and then nobody is left to serve."""
+
+
 class Serving:
     """What is running, for whoever has to tell: the probes and the command line."""
 
@@ -98,21 +103,39 @@ async def _answering(
 
 
 @contextlib.contextmanager
-def stopping_on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set `stop` on SIGTERM and SIGINT; a second one ends the process at once."""
+def stopping_on_signals(stop: asyncio.Event, log: Log) -> Iterator[None]:
+    """Set `stop` on SIGTERM and SIGINT; a second one cancels the calling task, a third kills.
+
+    Those that elsewhere mean "read the configuration again" are told to do nothing here.
+    """
     loop = asyncio.get_running_loop()
+    serving = asyncio.current_task()
+    heard: list[signal.Signals] = []
 
     def take(number: signal.Signals) -> None:
-        if stop.is_set():
+        heard.append(number)
+        if len(heard) == 1:
+            stop.set()
+        elif len(heard) == 2 and serving is not None:
+            serving.cancel()
+        else:
             os._exit(128 + number)
-        stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    def decline(number: signal.Signals) -> None:
+        log.warning(f"{number.name}: the configuration is read at the start only; restart for that")
+
+    for number in _STOPPING:
         loop.add_signal_handler(number, take, number)
+    for number in _RELOADING:
+        loop.add_signal_handler(number, decline, number)
     try:
         yield
+    except asyncio.CancelledError:
+        if len(heard) < 2:
+            raise
+        raise SystemExit(128 + heard[-1]) from None
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (*_STOPPING, *_RELOADING):
             loop.remove_signal_handler(number)
 
 

@@ -75,11 +75,11 @@ def run(
             click.echo(_examples(serving))
 
     async def serve_until_told() -> None:
-        stop = asyncio.Event()
-        with stopping_on_signals(stop):
+        stop, log = asyncio.Event(), open_log(quiet=quiet)
+        with stopping_on_signals(stop, log):
             await serve(
                 settings,
-                open_log(quiet=quiet),
+                log,
                 stop=stop,
                 workers=default_count() if workers is None else workers,
                 quiet=quiet,

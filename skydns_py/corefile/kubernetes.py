@@ -44,6 +44,11 @@ def read_kubernetes(line: Line, context: Context) -> KubernetesSettings:
         )
     fields["origin"] = _read_origin(fields, line, context)
     fields["namespaces"] = frozenset(fields.get("namespaces", ()))
+    if limits := sorted(fields.keys() & _LIMITS):
+        message = (
+            f"`{'` and `'.join(limits)}` change nothing: one request per resource is all we do"
+        )
+        context.findings.warn(line.place, message)
     return KubernetesSettings(zones=own_zones, **fields)
 
 
@@ -175,6 +180,7 @@ def _zones_of(line: Line) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(zone for text in line.arguments for zone in zones(text)))
 
 
+_LIMITS: Final = frozenset({"apiserver_burst", "apiserver_max_inflight", "apiserver_qps"})
 _OPTIONS: Final[dict[str, OptionReader]] = {
     "apiserver_burst": _read_limit,
     "apiserver_max_inflight": _read_limit,

@@ -1,4 +1,4 @@
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 """Every format against its real consumer: the same is read back, or nothing is written."""
 
 import json

@@ -1,4 +1,4 @@
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 """The service variables of a pod, case by case as the kubelet makes them."""
 
 import random

@@ -189,7 +189,7 @@ class KubernetesNaming(msgspec.Struct, frozen=True):
             for text in endpoint.addresses
             if (label := self._endpoint_label(endpoint, text))
             for packed in (names.pack_address(text),)
-            for port in part.ports or (None,)
+            for port in _speakable(part.ports) or (None,)
         ]
 
     def _endpoint_names(self, owner: bytes, objects: Objects, address: bytes) -> Iterator[bytes]:
@@ -227,6 +227,11 @@ def _slices_of(objects: Objects) -> list[EndpointSlice]:
     )
 
 
+def _speakable(ports: Iterable[ServicePort]) -> tuple[ServicePort, ...]:
+    """Return the ports an SRV record can name; the API server lets no others through."""
+    return tuple(port for port in ports if 0 <= port.port < 2**16)
+
+
 def _ready(part: EndpointSlice) -> Iterable[Endpoint]:
     return (endpoint for endpoint in part.endpoints if endpoint.ready)
 
@@ -259,7 +264,7 @@ def _cluster_ip_subtree(service: Service, hits: list[Hit], apex: bytes, ttl: int
     sets = address_sets(addresses, ttl)
 
     def node_of(ports: Iterable[ServicePort]) -> Node:
-        numbers = [port.port for port in ports]
+        numbers = [port.port for port in _speakable(ports)]
         weight = _weight(len(numbers) * len(addresses))
         return (*sets, *_srv_set((srv(0, weight, number, apex) for number in numbers), ttl))
 
@@ -334,8 +339,12 @@ def _with_ports(
             label = names.pack_label(b"_" + name) + names.pack_label(b"_" + protocol)
             named[label] = node_of(alike)
 
+    protocols = {protocol for _, protocol in by_words}
+
     def synthesise(below: bytes) -> Node | None:
         words = [label.removeprefix(b"_") for label in names.labels(below)]
+        if len(words) == 1:
+            return () if words[0] in protocols else None
         found = by_words.get((words[0], words[1])) if len(words) == 2 else None
         return node_of(found) if found else None
 

@@ -19,9 +19,6 @@ SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 """Label by which an EndpointSlice names its Service (KEP-752)."""
 
 
-MAX_PORT: Final = 65_536
-
-
 class Namespace(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A namespace that is there."""
 
@@ -165,7 +162,10 @@ def decode(kind: str, raw: bytes | msgspec.Raw) -> Decoded:
     Raises:
         msgspec.DecodeError: the bytes are no such object; the message has the path of the field.
     """
-    return _slim(kind, _DECODERS[kind].decode(raw))
+    try:
+        return _slim(kind, _DECODERS[kind].decode(raw))
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"the object is no UTF-8: {error.reason}") from error
 
 
 def convert(kind: str, document: dict[str, Any]) -> Decoded:
@@ -226,11 +226,10 @@ def _slim_endpoint(whole: _WholeEndpoint) -> Endpoint:
 
 def _slim_ports(ports: list[_WholePort] | None) -> tuple[ServicePort, ...]:
     # A slice port without a number means "all ports": there is nothing to put into an SRV record.
-    # The API server lets no other number through; should it, the object is kept without the port.
     return tuple(
         ServicePort(port.name or "", port.port, port.protocol or "TCP")
         for port in ports or ()
-        if port.port is not None and 0 <= port.port < MAX_PORT
+        if port.port is not None
     )
 
 

@@ -1,6 +1,6 @@
 """What an operator or a script can ask at the administration address."""
 
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 
 import asyncio
 import functools

@@ -1,6 +1,6 @@
 """The limits of one connection, over real sockets and with short times."""
 
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 
 import asyncio
 import socket

@@ -1,6 +1,6 @@
 """Who is let in, and what every answer carries, refusals included."""
 
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 
 import asyncio
 import logging

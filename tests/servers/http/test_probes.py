@@ -1,6 +1,6 @@
 """The probes of CoreDNS's `health` and `ready`, answered the same way."""
 
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 
 from collections.abc import Awaitable, Callable
 from typing import Any

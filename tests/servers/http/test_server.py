@@ -1,6 +1,6 @@
 """Listening and closing."""
 
-# ruff: noqa: SIM300  (asserts read `expected == actual`)
+
 
 import asyncio
 import shutil
