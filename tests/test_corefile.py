@@ -1,4 +1,3 @@
-
 """Whole Corefiles: those in use load, what is not built is named, and nothing else is raised."""
 
 from pathlib import Path

@@ -1,4 +1,3 @@
-
 """Every directive and option that is built: what it means, and how it is refused."""
 
 from collections.abc import Mapping

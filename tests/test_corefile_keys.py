@@ -1,4 +1,3 @@
-
 """Keys of server blocks: zones, networks, schemes and ports, and who may serve what."""
 
 import pytest

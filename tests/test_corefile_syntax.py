@@ -1,4 +1,3 @@
-
 """The Corefile's syntax: words, quotes, comments, variables, snippets, imports, braces."""
 
 import pytest

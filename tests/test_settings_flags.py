@@ -1,4 +1,3 @@
-
 """The command line's flags lead to the same settings as a Corefile."""
 
 import pytest

@@ -1,4 +1,3 @@
-
 """Every format against its real consumer: the same is read back, or nothing is written."""
 
 import json

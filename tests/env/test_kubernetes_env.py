@@ -1,4 +1,3 @@
-
 """The service variables of a pod, case by case as the kubelet makes them."""
 
 import random

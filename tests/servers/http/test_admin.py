@@ -1,7 +1,5 @@
 """What an operator or a script can ask at the administration address."""
 
-
-
 import asyncio
 import functools
 import json

@@ -1,7 +1,5 @@
 """The limits of one connection, over real sockets and with short times."""
 
-
-
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,5 @@
 """Who is let in, and what every answer carries, refusals included."""
 
-
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable

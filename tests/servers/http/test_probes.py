@@ -1,7 +1,5 @@
 """The probes of CoreDNS's `health` and `ready`, answered the same way."""
 
-
-
 from collections.abc import Awaitable, Callable
 from typing import Any
 

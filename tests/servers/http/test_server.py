@@ -1,7 +1,5 @@
 """Listening and closing."""
 
-
-
 import asyncio
 import shutil
 import socket
