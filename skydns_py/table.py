@@ -49,6 +49,10 @@ class Naming(Protocol):
     def roots(self) -> frozenset[bytes]:
         """Names that exist by themselves, under which owners stand."""
 
+    @property
+    def depth(self) -> int:
+        """How many labels the name of the deepest owner has."""
+
     def stands_at(self, slim: Any) -> Iterable[bytes]:
         """Return the names an object stands at, each at most once."""
 
@@ -271,7 +275,7 @@ class Table:
         tails = names.suffixes(relative)
         if not tails or tails[-1] not in self.naming.roots:
             return None, ()
-        for tail in reversed(tails[:-1]):
+        for tail in tails[-2 : -1 - self.naming.depth : -1]:
             keys.append(tail)
             if tail not in self._owners:
                 break

@@ -76,7 +76,7 @@ class World:
     ) -> Delta:
         """Apply a batch, at a time of 0 unless serials shall tell two answers apart."""
         delta = self.table.apply(Batch(source, changes, synced or None), now)
-        self.responder.changed(self.table, delta)
+        self.responder.changed(delta)
         return delta
 
     def put(self, *objects: Slim, source: str = "kubernetes") -> Delta:

@@ -16,7 +16,7 @@ from math import ceil
 import dns.message
 import pytest
 
-from bench.pumping import BLOCK, QUESTION, Kernelless
+from bench.pumping import BLOCK, QUESTION, Kernelless, Nobody
 from skydns_py.sources.kubernetes.schema import Namespace
 from tests.conftest import World
 from tests.e2e.tools import needs
@@ -52,7 +52,7 @@ def test_hit_is_answered():
     world = World(Namespace(name="shop"))
     asked = dns.message.make_query("web.shop.svc.cluster.local", "A").to_wire()
     for _ in range(2):
-        expected = world.responder.respond(asked, None, "udp")
+        expected = world.responder.respond(asked, Nobody(), "udp")
     pump = Kernelless(world.responder.datagrams.hits)
     pump.fill(asked)
     pump.pump()
@@ -100,19 +100,21 @@ def test_recall_calls_few_functions():
     ask = world.responder.respond
     for name in ("web.shop.svc.cluster.local", "wEb.shop.svc.cluster.local"):
         for _ in range(2):
-            ask(dns.message.make_query(name, "A").to_wire(), None, "udp")
+            ask(dns.message.make_query(name, "A").to_wire(), Nobody(), "udp")
     asked = dns.message.make_query("WEB.shop.svc.cluster.local", "A").to_wire()
+    client = Nobody()
 
-    calls = calls_of(lambda: ask(asked, None, "udp"), {"call"})
+    calls = calls_of(lambda: ask(asked, client, "udp"), {"call"})
 
-    assert "recall" in calls
-    assert "pack" not in calls
+    assert {"respond"} == {"respond", "lookup", "pack"} & calls.keys()
     assert sum(calls.values()) <= RECALL_CALLS, calls
 
 
 @needs("valgrind", "valgrind")
 async def test_hit_takes_few_machine_instructions():
     """A hit takes a few times the machine instructions of the least that Python can do."""
+    # Modules are compiled by whoever comes first, which must be none of those that are counted.
+    await run(sys.executable, "-m", "bench.pumping", "hits", "0")
     nothing, hits, least = await asyncio.gather(
         instructions("hits", 0), instructions("hits", 1000), instructions("least", 1000)
     )

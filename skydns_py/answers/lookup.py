@@ -96,7 +96,7 @@ def lookup(zones: Zones, name: bytes, qtype: int) -> Answer | None:
                 answer,
                 apex=asked_in,
                 answer=(*chain, *answer.answer),
-                keys=(*keys, *answer.keys),
+                keys=tuple(dict.fromkeys((*keys, *answer.keys))),
             )
         chain.append((name, alias))
         name = names.fold(alias.rdata[0])

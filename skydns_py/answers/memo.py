@@ -3,7 +3,8 @@
 Two ways lead to a reply: the exact packet but for its id (`hits`: one dictionary lookup, which a
 server may do itself before anything else), and the meaning of the question, its letters folded and
 its options left out (`recall`), for spellings and cookies that never come twice.
-Nothing is kept by time: a reply is right until `forget` or `renew` say otherwise.
+Nothing is kept by time: a reply is right until `forget` says otherwise.
+The serial of its SOA, which every change moves, is written when the reply is next wanted.
 
 A reply is kept when it is asked for the second time: a flood of random names never is.
 And there are two shelves, so that denials cannot push out replies about names that exist.
@@ -20,7 +21,8 @@ from skydns_py.answers.query import Query
 from skydns_py.records import Type
 
 Kept = bytes | Iterator[bytes]
-"""A reply without its id; or several that take turns, where addresses rotate."""
+"""A reply without its id; or something that yields one each time, where addresses take turns or a
+serial has to be the table's own."""
 
 Meaning = tuple[bytes, int, int, int]
 """Folded name, type, octets that may be sent, and the OPT: 0 none, 1 one, 2 one with DO."""
@@ -30,8 +32,14 @@ Key = bytes | Meaning
 MAX_ENTRIES: Final = 32_768
 """Replies on one shelf."""
 
-MAX_OCTETS: Final = 24 * 2**20
-"""Octets of replies on one shelf, all turns of a rotation counted."""
+MAX_OCTETS: Final = 12 * 2**20
+"""Octets on one shelf: replies with all their turns, and what it takes to keep them."""
+
+KEEPING: Final = 700
+"""Octets that it takes to keep a reply: the packet, its places in five tables, an iterator."""
+
+TURNING: Final = 100
+"""Octets that each further turn, and each record to make it from, takes besides its reply."""
 
 MAX_ASKED_ONCE: Final = 65_536
 """Questions that are remembered, by their hash, as asked once; then all of them are forgotten."""
@@ -52,16 +60,21 @@ _SOA_NUMBERS: Final = 20
 class Facts(msgspec.Struct, frozen=True):
     """What a reply is, for whoever keeps it.
 
-    `keys` are what it hangs on; `denies` tells that it says no; `table` is the one whose serial
-    stands in the SOA at its end, None when there is no SOA.
+    `keys` are what it hangs on; `denies` tells that it says no; `serial` gives that of the SOA at
+    its end, None when there is no SOA.
     `pack` packs it for a query and a turn; `turns` is how many there are (1: it does not rotate).
     """
 
     keys: tuple[bytes, ...]
     denies: bool
-    table: Any
+    serial: Callable[[], int] | None
     pack: Callable[[Query, int], bytes]
     turns: int = 1
+
+    @property
+    def octets(self) -> int:
+        """About what it takes to keep the reply, the octets of its turns left out."""
+        return KEEPING + 8 * len(self.keys) + 2 * TURNING * self.turns * (self.turns > 1)
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False):
@@ -70,7 +83,6 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
     keys: tuple[bytes, ...]
     octets: int
     denies: bool
-    table: int
 
 
 class Memo:
@@ -90,7 +102,6 @@ class Memo:
         self._shelves: dict[bool, dict[Key, _Entry]] = {False: {}, True: {}}
         self._octets = {False: 0, True: 0}
         self._by_key: dict[bytes, set[Key]] = {}
-        self._by_table: dict[int, set[Key]] = {}
         self._asked_once: set[int] = set()
 
     def recall(self, query: Query, limit: int, packet: bytes) -> bytes | None:
@@ -104,10 +115,8 @@ class Memo:
         kept = self._meanings.get(meaning)
         if kept is None:
             return None
-        if not isinstance(kept, bytes):
-            return _spelled(query, next(kept))
-        reply = _spelled(query, kept)
-        if _is_plain(query, packet):
+        reply = _spelled(query, kept if isinstance(kept, bytes) else next(kept))
+        if isinstance(kept, bytes) and _is_plain(query, packet):
             shelf = next(shelf for shelf in self._shelves.values() if meaning in shelf)
             self._put(packet[2:], reply[2:], shelf[meaning])
         return reply
@@ -120,37 +129,21 @@ class Memo:
         meaning = _meaning(query, limit)
         if not self._asked_before(hash(meaning)):
             return
-        table = 0 if facts.table is None else id(facts.table)
-        octets = len(reply) * min(facts.turns, MAX_TURNS)
-        entry = _Entry(facts.keys, octets, facts.denies, table)
-        rotates = facts.turns > 1
+        octets = facts.octets + len(reply) * min(facts.turns, MAX_TURNS)
+        entry = _Entry(facts.keys, octets, facts.denies)
         if _is_plain(query, packet):
-            plain = self._turns(query, facts) if rotates else reply[2:]
-            self._put(packet[2:], plain, entry)
-        if not reply[2] & 0x02 and not (query.type == Type.SRV and query.asked != query.name):
+            self._put(packet[2:], self._kept(query, reply, facts), entry)
+        if not _is_cut(reply) and not (query.type == Type.SRV and query.asked != query.name):
             bare = _bare(query, limit)
-            self._put(
-                meaning,
-                self._turns(bare, facts) if rotates else _unspelled(query, reply),
-                entry,
-            )
+            # Compression sees spelling: what is kept is as small letters would have got it.
+            anew = facts.pack(bare, 0) if query.asked != query.name else _unflagged(query, reply)
+            self._put(meaning, self._kept(bare, anew, facts), entry)
 
     def forget(self, keys: Iterable[bytes]) -> None:
         """Drop every reply that hangs on one of `keys`."""
         for key in keys:
             for kept in tuple(self._by_key.get(key, ())):
                 self._drop(kept)
-
-    def renew(self, table: Any, serial: int) -> None:
-        """Write a table's new serial into the replies that end with its SOA."""
-        number = (serial % 2**32).to_bytes(4, "big")
-        for key in self._by_table.get(id(table), ()):
-            shelf: dict[Any, Kept] = self.hits if isinstance(key, bytes) else self._meanings
-            kept = shelf[key]
-            if isinstance(kept, bytes):
-                has_opt = kept[8:10] != b"\x00\x00"
-                at = len(kept) - _SOA_NUMBERS - _OPT * has_opt
-                shelf[key] = kept[:at] + number + kept[at + 4 :]
 
     def _asked_before(self, asked: int) -> bool:
         if asked in self._asked_once:
@@ -171,8 +164,6 @@ class Memo:
         self._octets[entry.denies] += entry.octets
         for each in entry.keys:
             self._by_key.setdefault(each, set()).add(key)
-        if entry.table:
-            self._by_table.setdefault(entry.table, set()).add(key)
         entries, octets = self._max
         while len(shelf) > entries or (self._octets[entry.denies] > octets and len(shelf) > 1):
             self._drop(next(iter(shelf)))
@@ -189,8 +180,14 @@ class Memo:
                 del self._meanings[key]
             for each in set(entry.keys):
                 _discard(self._by_key, each, key)
-            if entry.table:
-                _discard(self._by_table, entry.table, key)
+
+    def _kept(self, query: Query, reply: bytes, facts: Facts) -> Kept:
+        """Return a reply in the form in which it is kept."""
+        if facts.turns > 1:
+            return self._turns(query, facts)
+        if facts.serial is not None and not _is_cut(reply):
+            return _with_serial(reply[2:], facts.serial, _OPT * (query.edns is not None))
+        return reply[2:]
 
     def _turns(self, query: Query, facts: Facts) -> Iterator[bytes]:
         """Yield replies in turn, each packed when it is first due, in a new order each round.
@@ -218,6 +215,10 @@ class Memo:
         return facts.pack(query, waiting[-1])[2:]
 
 
+def _is_cut(reply: bytes) -> bool:
+    return bool(reply[2] & 0x02)
+
+
 def _meaning(query: Query, limit: int) -> Meaning:
     return query.name, query.type, limit, _opt_kind(query)
 
@@ -237,10 +238,22 @@ def _bare(query: Query, limit: int) -> Query:
     return msgspec.structs.replace(query, asked=query.name, flags=0, size=limit)
 
 
-def _unspelled(query: Query, reply: bytes) -> bytes:
-    """Return a reply without its id, as `_bare` would have got it."""
+def _unflagged(query: Query, reply: bytes) -> bytes:
+    """Return a reply without the flags it repeats from its query."""
     flags = int.from_bytes(reply[2:4], "big") & ~query.flags
-    return flags.to_bytes(2, "big") + reply[4:12] + query.name + reply[12 + len(query.name) :]
+    return reply[:2] + flags.to_bytes(2, "big") + reply[4:]
+
+
+def _with_serial(kept: bytes, serial: Callable[[], int], behind: int) -> Iterator[bytes]:
+    """Yield a reply that ends with a SOA, `behind` octets after it, always with today's serial."""
+    at = len(kept) - _SOA_NUMBERS - behind
+    written = -1
+    while True:
+        number = serial()
+        if number != written:
+            kept = kept[:at] + (number % 2**32).to_bytes(4, "big") + kept[at + 4 :]
+            written = number
+        yield kept
 
 
 def _spelled(query: Query, kept: bytes) -> bytes:

@@ -9,12 +9,13 @@ This module never waits and never logs.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, MutableSequence
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
 from skydns_py import names
-from skydns_py.answers.lookup import Answer, Zones, lookup
+from skydns_py.answers.lookup import NOT_READY, Answer, Zones, lookup
 from skydns_py.answers.memo import Facts, Memo
 from skydns_py.answers.query import MAX_TCP, Query, Rcode, Refusal, judge, payload_of
 from skydns_py.answers.wire import pack, pack_refusal
@@ -23,15 +24,54 @@ from skydns_py.table import Delta, Table
 
 Transport = Literal["udp", "tcp", "tls"]
 Shuffle = Callable[[MutableSequence[Any]], None]
+Order = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+Later = Callable[[bytes | None], None]
+"""Sends an answer that had to wait; None gives the question up. To be called exactly once."""
+
+FEW: Final = 8
+"""Items whose order is random behind the first: about as many as a truncated reply has room for."""
 
 _DROPPED: Final = "dropped"
 
 
+class Client(Protocol):
+    """Who asks, as far as answering has to know."""
+
+    def later(self) -> Later:
+        """Promise an answer after `respond` has returned None, and get the way to send it."""
+
+
+class Elsewhere(Protocol):
+    """Answers what is not ours, as a value for what must wait."""
+
+    def __call__(
+        self, query: Query, limit: int, later: Callable[[], Later], transport: Transport
+    ) -> bytes | None:
+        """Return a reply of at most `limit` octets; or None, having called `later` to send it."""
+
+
 class Block(msgspec.Struct, frozen=True):
-    """One server block: the zones it can answer for, and whether it shuffles addresses."""
+    """One server block: the zones it can answer for, and whether it shuffles addresses.
+
+    `elsewhere` is asked for names that lie in no zone, and for names unknown here that lie in one
+    of `fallthrough`; None where nobody else is asked.
+    """
 
     zones: Zones
     shuffles: bool = True
+    elsewhere: Elsewhere | None = None
+    fallthrough: frozenset[bytes] = frozenset()
+
+    def goes_on(self, answer: Answer, name: bytes) -> bool:
+        """Tell whether an answer is for somebody else to give: we do not know the name."""
+        unknown = answer.rcode is Rcode.NXDOMAIN or answer.ede == NOT_READY
+        return (
+            unknown
+            and self.elsewhere is not None
+            and not answer.answer
+            and names.closest(name, self.fallthrough) is not None
+        )
 
 
 class Responder:
@@ -55,23 +95,22 @@ class Responder:
         self._shuffle = shuffle
         self._report = report
 
-    def respond(self, packet: bytes, _client: Any, transport: Transport) -> bytes | None:
+    def respond(self, packet: bytes, client: Client, transport: Transport) -> bytes | None:
         """Return the reply to a packet, None when it deserves none. Never raises."""
         try:
-            return self._respond(packet, transport)
+            return self._respond(packet, client, transport)
         except Exception as bug:  # noqa: BLE001  (the door: law 6, nothing raises out of here)
             self.counts["panic"] += 1
             self._report(bug)
             refusal = Refusal(packet[:2], 0, Rcode.SERVFAIL, "panic")
             return pack_refusal(refusal)
 
-    def changed(self, table: Table, delta: Delta) -> None:
+    def changed(self, delta: Delta) -> None:
         """Forget what a change of a table made wrong; to be called before the next question."""
         for memo in (self.datagrams, self.streams):
             memo.forget(delta.keys)
-            memo.renew(table, table.serial)
 
-    def _respond(self, packet: bytes, transport: Transport) -> bytes | None:
+    def _respond(self, packet: bytes, client: Client, transport: Transport) -> bytes | None:
         memo = self.datagrams if transport == "udp" else self.streams
         kept = memo.hits.get(packet[2:])
         if kept is not None:
@@ -86,31 +125,42 @@ class Responder:
         if block is None:
             return self._refuse(_refusal_of(query, Rcode.REFUSED, "zone"))
         limit = payload_of(query) if transport == "udp" else MAX_TCP
-        return memo.recall(query, limit, packet) or self._look_up(packet, query, block, limit, memo)
-
-    def _look_up(self, packet: bytes, query: Query, block: Block, limit: int, memo: Memo) -> bytes:
+        reply = memo.recall(query, limit, packet)
+        if reply is not None:
+            return reply
         answer = lookup(block.zones, query.name, query.type)
-        if answer is None:
-            return self._refuse(_refusal_of(query, Rcode.SERVFAIL, "unserved"))
+        if answer is None or block.goes_on(answer, query.name):
+            if block.elsewhere is None:
+                return self._refuse(_refusal_of(query, Rcode.SERVFAIL, "unserved"))
+            self.counts["elsewhere"] += 1
+            return block.elsewhere(query, limit, client.later, transport)
         self.counts[answer.rcode.name] += 1
-        turns = _turns_of(answer) if block.shuffles else 1
-
-        def pack_turn(query: Query, turn: int) -> bytes:
-            turned = _turned(answer, turn, self._shuffle) if turns > 1 else answer
-            return pack(turned, query, limit, datagram=memo is self.datagrams)
-
-        reply = pack_turn(query, self._any(turns))
+        facts = self._facts(answer, block, limit, datagram=transport == "udp")
+        reply = facts.pack(query, self._any(facts.turns))
         if answer.rcode is not Rcode.SERVFAIL:
-            has_soa = bool(answer.authority) or query.type == Type.SOA
-            facts = Facts(
-                keys=answer.keys,
-                denies=answer.rcode is Rcode.NXDOMAIN,
-                table=block.zones[answer.apex].table if has_soa else None,
-                pack=pack_turn,
-                turns=turns,
-            )
             memo.keep(packet, query, limit, reply, facts)
         return reply
+
+    def _facts(self, answer: Answer, block: Block, limit: int, *, datagram: bool) -> Facts:
+        """Return how an answer is packed, turn by turn, and what it hangs on."""
+        turns = _turns_of(answer) if block.shuffles else 1
+        base = _ordered(answer, self._mixed) if turns > 1 else answer
+
+        def pack_turn(query: Query, turn: int) -> bytes:
+            turned = base
+            if turns > 1:
+                turned = _ordered(base, partial(_first, turn=turn, shuffle=self._shuffle))
+            return pack(turned, query, limit, datagram=datagram)
+
+        last = (*answer.answer, *answer.authority)[-1:]
+        has_soa = any(rrset.type == Type.SOA for _, rrset in last)
+        return Facts(
+            keys=answer.keys,
+            denies=answer.rcode is Rcode.NXDOMAIN,
+            serial=partial(_serial_of, block.zones[answer.apex].table) if has_soa else None,
+            pack=pack_turn,
+            turns=turns,
+        )
 
     def _any(self, turns: int) -> int:
         """Return any of so many turns."""
@@ -119,6 +169,11 @@ class Responder:
         order = list(range(turns))
         self._shuffle(order)
         return order[0]
+
+    def _mixed(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        mixed = list(items)
+        self._shuffle(mixed)
+        return tuple(mixed)
 
     def _refuse(self, refusal: Refusal) -> bytes:
         self.counts[refusal.reason] += 1
@@ -137,37 +192,45 @@ def _turns_of(answer: Answer) -> int:
     """Return how many replies take turns, so that each address is first as often as any other."""
     if answer.rcode is not Rcode.NOERROR:
         return 1
-    sizes = [len(rrset.rdata) for _, rrset in answer.answer if rrset.type in _ADDRESSES]
+    sections = (*answer.answer, *answer.additional)
+    sizes = [len(rrset.rdata) for _, rrset in sections if rrset.type in _ADDRESSES]
     return max((1, *sizes, len(answer.additional)))
 
 
-def _turned(answer: Answer, turn: int, shuffle: Shuffle) -> Answer:
-    """Return an answer with the address of this turn first, and the others in a new order."""
+def _ordered(answer: Answer, order: Order) -> Answer:
+    """Return an answer whose addresses stand in another order, and its additional sets too."""
     return msgspec.structs.replace(
         answer,
-        answer=tuple((owner, _turned_set(rrset, turn, shuffle)) for owner, rrset in answer.answer),
-        additional=_first(
-            tuple((owner, _turned_set(rrset, turn, shuffle)) for owner, rrset in answer.additional),
-            turn,
-            shuffle,
+        answer=tuple((owner, _ordered_set(rrset, order)) for owner, rrset in answer.answer),
+        additional=order(
+            tuple((owner, _ordered_set(rrset, order)) for owner, rrset in answer.additional)
         ),
     )
 
 
-def _turned_set(rrset: RRset, turn: int, shuffle: Shuffle) -> RRset:
+def _ordered_set(rrset: RRset, order: Order) -> RRset:
     if rrset.type not in _ADDRESSES or len(rrset.rdata) < 2:
         return rrset
-    return RRset(rrset.type, rrset.ttl, _first(rrset.rdata, turn, shuffle))
+    return RRset(rrset.type, rrset.ttl, order(rrset.rdata))
 
 
 def _first(items: tuple[Any, ...], turn: int, shuffle: Shuffle) -> tuple[Any, ...]:
-    """Return items with that of the turn first."""
+    """Return items with that of the turn first.
+
+    Few have the others in a random order behind it, so that whoever goes on to the second spreads
+    too. Many go round: where not all fit, each then is among those that do as often as any other.
+    """
     if len(items) < 2:
         return items
     turn %= len(items)
-    others = [*items[:turn], *items[turn + 1 :]]
-    shuffle(others)
+    others = [*items[turn + 1 :], *items[:turn]]
+    if len(items) <= FEW:
+        shuffle(others)
     return (items[turn], *others)
+
+
+def _serial_of(table: Table) -> int:
+    return table.serial
 
 
 _ADDRESSES: Final = frozenset((Type.A, Type.AAAA))

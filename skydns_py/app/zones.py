@@ -5,7 +5,6 @@ This module never runs anything.
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 
 from skydns_py import names
 from skydns_py.answers.lookup import Zone, Zones
@@ -47,5 +46,5 @@ def responder_of(
         served |= {apex: Served(zones, shuffles=block.loadbalance) for apex in block.zones}
     responder = Responder(served, shuffle=random.shuffle, report=report)
     for world in dict.fromkeys(world for _, world in shown if world):
-        world.on_delta.append(partial(responder.changed, world.table))
+        world.on_delta.append(responder.changed)
     return responder

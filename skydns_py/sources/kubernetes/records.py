@@ -84,6 +84,11 @@ class KubernetesNaming(msgspec.Struct, frozen=True):
         """`svc` and `pod` are there in every cluster, also in an empty one."""
         return frozenset((SVC, POD))
 
+    @property
+    def depth(self) -> int:
+        """`web.shop.svc` has three labels, and nothing stands deeper."""
+        return 3
+
     def stands_at(self, slim: Slim) -> tuple[bytes, ...]:
         """Return the owner names of an object; none when it is not exposed or has no name."""
         try:
