@@ -102,7 +102,7 @@ def suffixes(name: bytes) -> list[bytes]:
     found = []
     while name and name[0]:
         found.append(name)
-        name = parent(name)
+        name = name[1 + name[0] :]
     return found
 
 
@@ -120,7 +120,7 @@ def closest(name: bytes, zones: Iterable[bytes]) -> bytes | None:
     while name not in found:
         if name[0] == 0:
             return None
-        name = parent(name)
+        name = name[1 + name[0] :]
     return name
 
 

@@ -5,6 +5,7 @@ It names the table's keys it hangs on, so that whoever keeps it knows when to fo
 This module never sees a packet and never asks anybody else.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Final
 
@@ -88,16 +89,18 @@ def lookup(zones: Zones, name: bytes, qtype: int) -> Answer | None:
         seen.add(name)
         zone = zones[apex]
         found = _find(zone, name)
-        keys.extend(found.keys)
         alias = rrset_of(found.node or (), Type.CNAME)
         if alias is None or qtype == Type.CNAME:
-            answer = _conclude(zones, zone, (name, qtype), found.node)
+            answer = _conclude(zones, zone, (name, qtype), found)
+            if not chain:
+                return answer
             return msgspec.structs.replace(
                 answer,
                 apex=asked_in,
                 answer=(*chain, *answer.answer),
                 keys=tuple(dict.fromkeys((*keys, *answer.keys))),
             )
+        keys.extend(found.keys)
         chain.append((name, alias))
         name = names.fold(alias.rdata[0])
         apex = names.closest(name, zones)
@@ -106,32 +109,36 @@ def lookup(zones: Zones, name: bytes, qtype: int) -> Answer | None:
 
 def soa_of(zone: Zone) -> tuple[bytes, RRset]:
     """Return the zone's SOA; its serial is the time of the last change."""
-    rdata = soa(
-        NS + zone.apex,
-        HOSTMASTER + zone.apex,
-        (zone.table.serial, REFRESH, RETRY, EXPIRE, zone.ttl),
-    )
-    return zone.apex, RRset(Type.SOA, min(zone.ttl, MAX_SOA_TTL), (rdata,))
+    return _soa(zone.apex, zone.table.serial, zone.ttl)
 
 
-def _conclude(zones: Zones, zone: Zone, question: tuple[bytes, int], node: Node | None) -> Answer:
+@functools.lru_cache(maxsize=64)
+def _soa(apex: bytes, serial: int, ttl: int) -> tuple[bytes, RRset]:
+    rdata = soa(NS + apex, HOSTMASTER + apex, (serial, REFRESH, RETRY, EXPIRE, ttl))
+    return apex, RRset(Type.SOA, min(ttl, MAX_SOA_TTL), (rdata,))
+
+
+def _conclude(zones: Zones, zone: Zone, question: tuple[bytes, int], found: Found) -> Answer:
     """Answer with the node at the end of a chain of aliases."""
     name, qtype = question
-    denial = (soa_of(zone),)
+    node, keys = found.node, found.keys
     if node is None and not zone.table.is_synced:
         # Not knowing a name is no reason to deny it.
-        return Answer(Rcode.SERVFAIL, zone.apex, authority=denial, ede=NOT_READY, keys=(SYNCED,))
+        denial, keys = (soa_of(zone),), (*keys, SYNCED)
+        return Answer(Rcode.SERVFAIL, zone.apex, authority=denial, ede=NOT_READY, keys=keys)
     if node is None:
-        return Answer(Rcode.NXDOMAIN, zone.apex, authority=denial)
+        return Answer(Rcode.NXDOMAIN, zone.apex, authority=(soa_of(zone),), keys=keys)
     rrset = rrset_of(node, qtype)
     if rrset is None:
-        return Answer(Rcode.NOERROR, zone.apex, authority=denial)
+        return Answer(Rcode.NOERROR, zone.apex, authority=(soa_of(zone),), keys=keys)
     if qtype == Type.NS:
         hosts = _servers(zone)[0]
         additional = tuple((host, addresses) for host in hosts for addresses in hosts[host])
-        return Answer(Rcode.NOERROR, zone.apex, ((name, rrset),), additional=additional)
-    additional, keys = _additional(zones, rrset) if qtype == Type.SRV else ((), ())
-    return Answer(Rcode.NOERROR, zone.apex, ((name, rrset),), additional=additional, keys=keys)
+        return Answer(Rcode.NOERROR, zone.apex, ((name, rrset),), additional=additional, keys=keys)
+    additional, more = _additional(zones, rrset) if qtype == Type.SRV else ((), ())
+    return Answer(
+        Rcode.NOERROR, zone.apex, ((name, rrset),), additional=additional, keys=(*keys, *more)
+    )
 
 
 def _find(zone: Zone, name: bytes) -> Found:
@@ -193,4 +200,5 @@ def _additional(zones: Zones, rrset: RRset) -> tuple[Section, tuple[bytes, ...]]
         at = _find(zones[apex], target)
         keys.extend(at.keys)
         found |= {(target, rrset.type): rrset for rrset in _addresses_in(at.node or ())}
-    return tuple((name, addresses) for (name, _), addresses in found.items()), tuple(keys)
+    sets = tuple((name, addresses) for (name, _), addresses in found.items())
+    return sets, tuple(dict.fromkeys(keys))

@@ -7,6 +7,7 @@ and at most two additional records, each octet once.
 This module never raises for any bytes, and never looks a name up.
 """
 
+import struct
 from enum import IntEnum
 from typing import Final
 
@@ -26,6 +27,9 @@ MAX_TCP: Final = 65_535
 CLASS_IN: Final = 1
 
 _HEADER: Final = 12
+_COUNTS: Final = struct.Struct("!4H")
+_NUMBERS: Final = struct.Struct("!2H")
+_NO_MEANING: Final = frozenset((0, Type.OPT, Type.AXFR, Type.IXFR))
 _QR: Final = 0x8000
 _OPCODE: Final = 0x7800
 _COPIED: Final = 0x0110
@@ -93,7 +97,7 @@ def judge(packet: bytes) -> Query | Refusal | None:
     """
     if len(packet) < _HEADER:
         return None
-    bits = int.from_bytes(packet[2:4], "big")
+    bits = packet[2] << 8 | packet[3]
     if bits & _QR:
         return None
     flags = bits & _COPIED
@@ -112,7 +116,7 @@ def payload_of(query: Query | Refusal) -> int:
 
 def _judge_body(packet: bytes, flags: int) -> Query | Refusal:
     """Judge counts, question and additional section, in the order in which they stand."""
-    counts = [int.from_bytes(packet[i : i + 2], "big") for i in (4, 6, 8, 10)]
+    counts = _COUNTS.unpack_from(packet, 4)
     # RFC 9619: a query has one question. The other counts are more than it could be meant with.
     if counts[0] != 1 or counts[1] or counts[3] > 2:
         return Refusal(packet[:2], flags, Rcode.FORMERR, "counts")
@@ -125,31 +129,30 @@ def _judge_body(packet: bytes, flags: int) -> Query | Refusal:
         ixfr = question[-4:-2] == Type.IXFR.to_bytes(2, "big") and counts[2] == 1
         rcode, reason = (Rcode.REFUSED, "transfer") if ixfr else (Rcode.FORMERR, "counts")
         return Refusal(packet[:2], flags, rcode, reason, question)
-    opts = _read_additional(packet, end + 4, counts[3])
-    if opts is None or len(opts) > 1:
-        return Refusal(packet[:2], flags, Rcode.FORMERR, "additional", question)
-    payload, ttl = opts[0] if opts else (0, 0)
-    edns = Edns(payload, bool(ttl & 0x8000)) if opts else None
-    refused = _judge_meaning(question, version=ttl >> 16 & 0xFF)
-    if refused is not None:
-        return Refusal(packet[:2], flags, *refused, question, edns)
-    asked = question[:-4]
-    qtype = int.from_bytes(question[-4:-2], "big")
+    edns, version = None, 0
+    if counts[3] or end + 4 != len(packet):
+        opts = _read_additional(packet, end + 4, counts[3])
+        if opts is None or len(opts) > 1:
+            return Refusal(packet[:2], flags, Rcode.FORMERR, "additional", question)
+        for payload, ttl in opts:
+            edns, version = Edns(payload, bool(ttl & 0x8000)), ttl >> 16 & 0xFF
+    qtype, qclass = _NUMBERS.unpack_from(packet, end)
+    if version or qclass != CLASS_IN or qtype in _NO_MEANING:
+        rcode, reason = _judge_meaning(qtype, qclass, version)
+        return Refusal(packet[:2], flags, rcode, reason, question, edns)
+    asked = packet[_HEADER:end]
     return Query(packet[:2], flags, len(packet), asked, fold(asked), qtype, edns)
 
 
-def _judge_meaning(question: bytes, version: int) -> tuple[Rcode, str] | None:
-    """Judge what is well formed: EDNS version, class, and types that are no records."""
+def _judge_meaning(qtype: int, qclass: int, version: int) -> tuple[Rcode, str]:
+    """Say why a well-formed query is refused: EDNS version, class, a type that is no record."""
     if version:
         return Rcode.BADVERS, "edns version"
-    if question[-2:] != b"\x00\x01":
+    if qclass != CLASS_IN:
         return Rcode.REFUSED, "class"
-    match int.from_bytes(question[-4:-2], "big"):
-        case Type.AXFR | Type.IXFR:
-            return Rcode.REFUSED, "transfer"
-        case 0 | Type.OPT:
-            return Rcode.FORMERR, "type"
-    return None
+    if qtype in (Type.AXFR, Type.IXFR):
+        return Rcode.REFUSED, "transfer"
+    return Rcode.FORMERR, "type"
 
 
 def _name_end(packet: bytes, start: int) -> int | None:
@@ -157,14 +160,15 @@ def _name_end(packet: bytes, start: int) -> int | None:
 
     A question's name has nothing before it to point to.
     """
-    position = start
-    while position < len(packet):
+    position, size = start, len(packet)
+    last = start + MAX_NAME
+    while position < size:
         length = packet[position]
         position += 1 + length
-        if length > MAX_LABEL or position - start > MAX_NAME:
-            return None
         if length == 0:
-            return position
+            return position if position <= last else None
+        if length > MAX_LABEL or position > last:
+            return None
     return None
 
 

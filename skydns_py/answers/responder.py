@@ -34,6 +34,9 @@ FEW: Final = 8
 
 _DROPPED: Final = "dropped"
 
+_NAMES: Final = {rcode: rcode.name for rcode in Rcode}
+"""At hand: an enumeration looks its own up in Python, each time."""
+
 
 class Client(Protocol):
     """Who asks, as far as answering has to know."""
@@ -134,7 +137,7 @@ class Responder:
                 return self._refuse(_refusal_of(query, Rcode.SERVFAIL, "unserved"))
             self.counts["elsewhere"] += 1
             return block.elsewhere(query, limit, client.later, transport)
-        self.counts[answer.rcode.name] += 1
+        self.counts[_NAMES[answer.rcode]] += 1
         facts = self._facts(answer, block, limit, datagram=transport == "udp")
         reply = facts.pack(query, self._any(facts.turns))
         if answer.rcode is not Rcode.SERVFAIL:

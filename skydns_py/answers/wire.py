@@ -30,6 +30,9 @@ _WORDS: Final = struct.Struct("!5H")
 _RECORD: Final = struct.Struct("!HHIH")
 """Type, class, TTL and length of the rdata (RFC 1035 section 4.1.3)."""
 
+_OWNER: Final = (0xC000 | _HEADER).to_bytes(2, "big")
+"""A pointer to the name of the question."""
+
 _MAX_POINTER: Final = 0x3FFF
 _SOA_NUMBERS: Final = 20
 _EDE_OPTION: Final = 15
@@ -44,8 +47,13 @@ def pack(answer: Answer, query: Query, limit: int, *, datagram: bool) -> bytes:
     opt = _opt(query.edns, answer.rcode, answer.ede)
     if _is_bare_denial(answer):
         denial = _denial(answer, query)
-        if len(denial) + len(opt) <= limit:
+        if _HEADER + len(denial) + len(opt) <= limit:
             return _header(answer, query, (1, 0, 1, bool(opt))) + denial + opt
+    if _is_bare_addresses(answer, query):
+        addresses = _addresses(answer.answer[0][1], query)
+        if _HEADER + len(addresses) + len(opt) <= limit:
+            counts = (1, len(answer.answer[0][1].rdata), 0, bool(opt))
+            return _header(answer, query, counts) + addresses + opt
     reply = _Reply(query, answer.apex, limit - len(opt))
     complete = reply.add(answer.answer) and reply.add(answer.authority, section=1)
     if complete:
@@ -100,6 +108,27 @@ def _denial(answer: Answer, query: Query) -> bytes:
         + _RECORD.pack(rrset.type, CLASS_IN, rrset.ttl, len(packed))
         + packed
     )
+
+
+def _is_bare_addresses(answer: Answer, query: Query) -> bool:
+    """Tell whether an answer is the addresses of the name that was asked for, and nothing else."""
+    return (
+        len(answer.answer) == 1
+        and not answer.authority
+        and not answer.additional
+        and answer.answer[0][1].type in (Type.A, Type.AAAA)
+        and answer.answer[0][0] == query.name != ROOT
+    )
+
+
+def _addresses(rrset: RRset, query: Query) -> bytes:
+    """Return question and address records, whose owner is where the question names it.
+
+    Headless Services make this the reply that is packed most often: once for each turn.
+    """
+    length = len(rrset.rdata[0])
+    head = _OWNER + _RECORD.pack(rrset.type, CLASS_IN, rrset.ttl, length)
+    return query.question + b"".join([head + address for address in rrset.rdata])
 
 
 class _Reply:
