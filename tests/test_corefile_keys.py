@@ -5,7 +5,7 @@ import pytest
 from skydns_py import corefile, names
 from skydns_py.settings import InvalidSettingsError
 
-BUILT = "bind, errors, health, kubernetes, loadbalance, log, ready"
+BUILT = "bind, cache, errors, forward, health, kubernetes, loadbalance, log, loop, ready"
 
 
 def served(text, dns_port=53):

@@ -1,5 +1,8 @@
 """The command line's flags lead to the same settings as a Corefile."""
 
+import re
+
+import msgspec
 import pytest
 
 from skydns_py import corefile, names
@@ -10,6 +13,7 @@ from skydns_py.settings import (
     Kubeconfig,
     Listen,
     Manifests,
+    Upstream,
     from_flags,
 )
 from skydns_py.settings.flags import SERVICE_ACCOUNT_TOKEN
@@ -70,6 +74,57 @@ def test_each_flag_sets_its_field():
     assert block.zones == block.kubernetes.zones
     assert (Listen("", 8080),) == settings.http
     assert (30, "verified") == (block.kubernetes.ttl, block.kubernetes.pods)
+
+
+def test_forwarding_flags_mean_what_the_same_corefile_means():
+    """With upstreams all names are taken, and the block equals one with `cache 30` and `loop`."""
+    (block,) = build(in_cluster=True, forward=("192.0.2.1", "tls://[2001:db8::1]:8853")).blocks
+    (same,) = corefile.parse(
+        """\
+. {
+    kubernetes cluster.local in-addr.arpa ip6.arpa
+    errors
+    loadbalance
+    forward . 192.0.2.1 tls://[2001:db8::1]:8853
+    cache 30
+    loop
+}
+"""
+    ).blocks
+
+    to = tuple(msgspec.structs.replace(each, line="--forward") for each in same.forward[0].to)
+    forward = (msgspec.structs.replace(same.forward[0], to=to),)
+    assert block == msgspec.structs.replace(same, place="command line", forward=forward)
+
+
+def test_upstreams_may_come_out_of_a_resolv_conf(tmp_path):
+    """A path names a resolv.conf, read from the disk unless something else reads."""
+    path = tmp_path / "resolv.conf"
+    path.write_text("nameserver 192.0.2.53\n")
+
+    (block,) = build(in_cluster=True, forward=(str(path),)).blocks
+
+    assert (Upstream("192.0.2.53", line=f"{path}:1"),) == block.forward[0].to
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"\xff", r"it is not UTF-8 text \(octet 0\)"),
+    ],
+)
+def test_an_upstream_that_is_no_address_and_no_file_is_refused(tmp_path, content, reason):
+    """What can be neither is told with the flag, the word and why it could not be read."""
+    path = tmp_path / "resolv.conf"
+    if content is not None:
+        path.write_bytes(content)
+
+    found = refusal(in_cluster=True, forward=(str(path), "192.0.2.1:0"))
+
+    first, second = found.splitlines()
+    assert re.search(rf"^--forward: `{path}` is neither .* \({reason}\)", first)
+    assert "--forward: `192.0.2.1:0`: nobody can be asked on port 0; DNS is on 53" == second
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,11 @@ class Responder:
         self._shuffle = shuffle
         self._report = report
 
-    def respond(self, packet: bytes, client: Client, transport: Transport) -> bytes | None:
-        """Return the reply to a packet, None when it deserves none. Never raises."""
+    def respond(self, packet: bytes, client: Client | None, transport: Transport) -> bytes | None:
+        """Return the reply to a packet, None when it deserves none or comes later. Never raises.
+
+        Without a `client` nobody could be sent a reply later: then nobody else is asked.
+        """
         try:
             return self._respond(packet, client, transport)
         except Exception as bug:  # noqa: BLE001  (the door: law 6, nothing raises out of here)
@@ -113,7 +116,7 @@ class Responder:
         for memo in (self.datagrams, self.streams):
             memo.forget(delta.keys)
 
-    def _respond(self, packet: bytes, client: Client, transport: Transport) -> bytes | None:
+    def _respond(self, packet: bytes, client: Client | None, transport: Transport) -> bytes | None:
         memo = self.datagrams if transport == "udp" else self.streams
         kept = memo.hits.get(packet[2:])
         if kept is not None:
@@ -133,7 +136,7 @@ class Responder:
             return reply
         answer = lookup(block.zones, query.name, query.type)
         if answer is None or block.goes_on(answer, query.name):
-            if block.elsewhere is None:
+            if block.elsewhere is None or client is None:
                 return self._refuse(_refusal_of(query, Rcode.SERVFAIL, "unserved"))
             self.counts["elsewhere"] += 1
             return block.elsewhere(query, limit, client.later, transport)

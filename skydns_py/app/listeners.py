@@ -14,14 +14,15 @@ from typing import Final
 import msgspec
 
 from skydns_py import names
-from skydns_py.answers.responder import Responder
+from skydns_py.answers.responder import Elsewhere, Responder
 from skydns_py.app.consolidation import Consolidator
 from skydns_py.app.logs import Log
 from skydns_py.app.query_log import watched
+from skydns_py.app.upstreams import Upstreams
 from skydns_py.app.zones import Worlds, by_listen, responder_of
 from skydns_py.errors import SettingsError
 from skydns_py.servers.bind import bind_tcp, bind_udp
-from skydns_py.servers.interfaces import listen_addresses, own_addresses
+from skydns_py.servers.interfaces import EVERYWHERE, listen_addresses, own_addresses
 from skydns_py.servers.respond import Respond
 from skydns_py.servers.tcp import TcpServer
 from skydns_py.servers.udp import UdpServer
@@ -41,12 +42,15 @@ class Listeners:
         self.addresses: list[Address] = []
         self._responders: list[Responder] = []
         self._servers: list[UdpServer] = []
+        self._upstreams: list[Upstreams] = []
 
     def counts(self) -> Counter[str]:
         """Return what has been counted since the start, by name."""
         counts: Counter[str] = Counter()
         for responder in self._responders:
             counts.update(responder.counts)
+        for upstreams in self._upstreams:
+            counts.update(upstreams.counts())
         for server in self._servers:
             counts.update(
                 {f"udp {name}": n for name, n in msgspec.to_builtins(server.counts).items()}
@@ -67,12 +71,14 @@ class Listeners:
         Raises:
             SettingsError: an address cannot be listened at.
         """
+        stack.push_async_callback(self._close_upstreams)
         loop = asyncio.get_running_loop()
         for listen, blocks in by_listen(settings.blocks).items():
             hosts = listen_addresses(listen)
             traced = any(block.errors and block.errors.stacktrace for block in blocks)
             report = _reporting(log, traced=traced)
-            responder = responder_of(blocks, worlds, _own(listen, hosts), report)
+            pairs = [(block, self._elsewhere(block, log, report)) for block in blocks]
+            responder = responder_of(pairs, worlds, _own(listen, hosts), report)
             self._responders.append(responder)
             respond = _told(responder.respond, blocks, log)
             # A log wants every query; errors are never among the kept replies.
@@ -88,6 +94,22 @@ class Listeners:
                 self._servers.append(udp_server)
                 at = udp_server.address
                 self.addresses += [("dns/udp", *at), ("dns/tcp", *at)]
+        listening = {_listening(host, port) for _, host, port in self.addresses}
+        for upstreams in self._upstreams:
+            upstreams.find_loops(listening)
+
+    def _elsewhere(
+        self, block: Block, log: Log, report: Callable[[Exception], None]
+    ) -> Elsewhere | None:
+        if not block.forward:
+            return None
+        upstreams = Upstreams(block, log, report)
+        self._upstreams.append(upstreams)
+        return upstreams.ask
+
+    async def _close_upstreams(self) -> None:
+        for upstreams in self._upstreams:
+            await upstreams.close()
 
 
 def bind_pair(
@@ -107,6 +129,11 @@ def bind_pair(
             if port:
                 raise
     raise SettingsError(f"no port of {host} is free for both UDP and TCP")
+
+
+def _listening(host: str, port: int) -> tuple[str, int]:
+    """Return an address we listen at, "" for every address of this machine."""
+    return ("" if host in EVERYWHERE else host), port
 
 
 def _told(respond: Respond, blocks: Sequence[Block], log: Log) -> Respond:

@@ -13,10 +13,10 @@ from typing import Final
 import msgspec
 
 from skydns_py import names
-from skydns_py.answers.query import MIN_UDP, Query, Rcode, judge
+from skydns_py.answers.query import MAX_TCP, MIN_UDP, Query, Rcode, judge
 from skydns_py.records import Type
 from skydns_py.servers.respond import Client, Respond, Transport
-from skydns_py.settings import Block, LogRule
+from skydns_py.settings import Block
 
 _FLAGS: Final = (
     (0x8000, "qr"),
@@ -28,7 +28,37 @@ _FLAGS: Final = (
     (0x0020, "ad"),
     (0x0010, "cd"),
 )
-_NAMED: Final = re.compile(r"\{(>?\w+)\}")
+_OTHER_TYPES: Final = {
+    13: "HINFO",
+    17: "RP",
+    18: "AFSDB",
+    24: "SIG",
+    25: "KEY",
+    29: "LOC",
+    35: "NAPTR",
+    36: "KX",
+    37: "CERT",
+    39: "DNAME",
+    44: "SSHFP",
+    46: "RRSIG",
+    47: "NSEC",
+    48: "DNSKEY",
+    50: "NSEC3",
+    51: "NSEC3PARAM",
+    52: "TLSA",
+    53: "SMIMEA",
+    59: "CDS",
+    60: "CDNSKEY",
+    61: "OPENPGPKEY",
+    64: "SVCB",
+    65: "HTTPS",
+    99: "SPF",
+    256: "URI",
+    257: "CAA",
+}
+"""Types that are asked for and never answered here, by their IANA names."""
+
+_NAMED: Final = re.compile(r"\{(>?\w+|/[^{}]*)\}")
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -83,9 +113,14 @@ def watched(respond: Respond, blocks: Sequence[Block], tell: Callable[[str, str]
 
 
 def line_of(exchange: Exchange, form: str) -> str:
-    """Return a log line: `form` with its `{words}` filled in, `-` for those that do not apply."""
+    """Return a log line: `form` with its `{words}` filled in, others left as they stand.
+
+    `{/words}` name metadata, of which there is none: a dash.
+    """
     words = _words_of(exchange)
-    return _NAMED.sub(lambda match: words.get(match[1], "-"), form)
+    return _NAMED.sub(
+        lambda match: "-" if match[1][0] == "/" else words.get(match[1], match[0]), form
+    )
 
 
 def classes_of(exchange: Exchange) -> frozenset[str]:
@@ -100,21 +135,17 @@ def classes_of(exchange: Exchange) -> frozenset[str]:
 def _teller(block: Block, tell: Callable[[str, str], None]) -> Tell:
     def take(exchange: Exchange) -> None:
         for rule in block.log:
-            if _applies(rule, exchange):
-                tell("info", line_of(exchange, rule.format))
+            if names.is_at_or_below(exchange.query.name, rule.zone):
+                # The first rule of a name decides, also that nothing is told.
+                if rule.classes & classes_of(exchange):
+                    tell("info", line_of(exchange, rule.format))
                 break
         if block.errors and exchange.rcode is Rcode.SERVFAIL:
-            asked = names.to_text(exchange.query.asked)
+            asked = names.to_text(exchange.query.name)
             rrtype = _type_text(exchange.query.type)
             tell("error", f"plugin/errors: 2 {asked} {rrtype}: {_reason(block, exchange)}")
 
     return take
-
-
-def _applies(rule: LogRule, exchange: Exchange) -> bool:
-    return names.is_at_or_below(exchange.query.name, rule.zone) and bool(
-        rule.classes & classes_of(exchange)
-    )
 
 
 def _reason(block: Block, exchange: Exchange) -> str:
@@ -125,7 +156,16 @@ def _reason(block: Block, exchange: Exchange) -> str:
 
 
 def _type_text(rrtype: int) -> str:
-    return Type(rrtype).name if rrtype in set(Type) else f"TYPE{rrtype}"
+    if rrtype in set(Type):
+        return Type(rrtype).name
+    return _OTHER_TYPES.get(rrtype, f"TYPE{rrtype}")
+
+
+def _size_of(exchange: Exchange) -> int:
+    """Return the octets a client can take: over TCP all, over UDP what it said, 512 at least."""
+    if exchange.transport != "udp":
+        return MAX_TCP
+    return max(exchange.query.edns.payload if exchange.query.edns else 0, MIN_UDP)
 
 
 def _words_of(exchange: Exchange) -> dict[str, str]:
@@ -141,7 +181,7 @@ def _words_of(exchange: Exchange) -> dict[str, str]:
         "proto": exchange.transport,
         "size": str(query.size),
         ">do": str(bool(edns and edns.dnssec_ok)).lower(),
-        ">bufsize": str(edns.payload if edns else MIN_UDP),
+        ">bufsize": str(_size_of(exchange)),
         ">opcode": "0",
         "rcode": exchange.rcode.name,
         ">rflags": ",".join(word for bit, word in _FLAGS if exchange.flags & bit),

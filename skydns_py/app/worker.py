@@ -6,6 +6,7 @@ This module never reads a source.
 """
 
 import asyncio
+import contextlib
 import pickle
 import signal
 import socket
@@ -63,9 +64,11 @@ class Worker:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stack: AsyncExitStack
     ) -> None:
         frames = feed.Frames()
-        while data := await reader.read(READ):
-            for body in frames.feed(data):
-                await self._take(feed.for_worker(body), writer, stack)
+        # A parent that is killed with something of ours unread leaves a reset, not an end.
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(READ):
+                for body in frames.feed(data):
+                    await self._take(feed.for_worker(body), writer, stack)
 
     async def _take(
         self, message: feed.ToWorker, writer: asyncio.StreamWriter, stack: AsyncExitStack

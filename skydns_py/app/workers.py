@@ -78,8 +78,9 @@ class Workers:
         opened = [asyncio.get_running_loop().create_future() for _ in range(self._count)]
         for future in opened:
             group.create_task(self._keep_alive(future))
-        for future in opened:
-            self.addresses = list(await future)
+        # All at once: a second failure would be reported as one that nobody looked at.
+        *_, addresses = await asyncio.gather(*opened)
+        self.addresses = list(addresses)
 
     async def close(self) -> None:
         """Let every worker answer what it has received, and end."""
@@ -93,16 +94,18 @@ class Workers:
             live = await _start(self._settings, quiet=self._quiet)
             self._live.add(live)
             try:
-                self._give_everything(live)
-                await live.listen(opened)
+                if not self._stopping:
+                    self._give_everything(live)
+                    await live.listen(opened)
             finally:
                 self._live.discard(live)
                 self._dead.update(live.counts)
                 await live.end()
             if self._stopping:
                 return
-            self._log.error(f"worker {live.process.pid} died; another takes its place")
-            if loop.time() - started < SOON:
+            died = f"worker {live.process.pid} died; another takes its place"
+            self._log.error(live.failure or died)
+            if live.failure or loop.time() - started < SOON:
                 await asyncio.sleep(SOON)
 
     def _give_everything(self, live: "_Live") -> None:
@@ -131,6 +134,7 @@ class _Live:
         self.process = process
         self.writer = writer
         self.counts: Counter[str] = Counter()
+        self.failure = ""
         self._reader = reader
 
     def send(self, message: feed.ToWorker) -> None:
@@ -144,6 +148,8 @@ class _Live:
             while data := await self._reader.read(2**16):
                 for body in frames.feed(data):
                     self._take(feed.for_parent(body), opened)
+                if self.failure:
+                    return
         except ConnectionError:
             return
 
@@ -167,9 +173,10 @@ class _Live:
             case feed.Counted():
                 self.counts = Counter(message.counts)
             case feed.Failed():
-                if opened.done():
-                    return
-                opened.set_exception(SettingsError(message.sentence))
+                # One that takes the place of another is of no use without listeners, either.
+                self.failure = message.sentence
+                if not opened.done():
+                    opened.set_exception(SettingsError(message.sentence))
 
 
 async def _start(settings: Settings, *, quiet: bool) -> _Live:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from skydns_py import names
 from skydns_py.answers.lookup import Zone, Zones
 from skydns_py.answers.responder import Block as Served
-from skydns_py.answers.responder import Responder
+from skydns_py.answers.responder import Elsewhere, Responder
 from skydns_py.app.world import World
 from skydns_py.settings import Block, KubernetesSettings, Listen
 
@@ -33,18 +33,29 @@ def by_listen(blocks: Iterable[Block]) -> dict[Listen, list[Block]]:
 
 
 def responder_of(
-    blocks: Iterable[Block],
+    blocks: Iterable[tuple[Block, Elsewhere | None]],
     worlds: Worlds,
     own: tuple[bytes, ...],
     report: Callable[[Exception], None],
 ) -> Responder:
-    """Return what answers at one listener, and is told of every change of its worlds."""
-    shown = [(block, worlds[block.kubernetes] if block.kubernetes else None) for block in blocks]
+    """Return what answers at one listener, and is told of every change of its worlds.
+
+    Each block comes with whoever is asked for what is not known here.
+    """
     served: dict[bytes, Served] = {}
-    for block, world in shown:
-        zones = zones_of(world, own) if world else {}
-        served |= {apex: Served(zones, shuffles=block.loadbalance) for apex in block.zones}
+    shown: dict[World, None] = {}
+    for block, elsewhere in blocks:
+        world = worlds[block.kubernetes] if block.kubernetes else None
+        alike = Served(
+            zones_of(world, own) if world else {},
+            shuffles=block.loadbalance,
+            elsewhere=elsewhere,
+            fallthrough=frozenset(block.kubernetes.fallthrough if block.kubernetes else ()),
+        )
+        served |= dict.fromkeys(block.zones, alike)
+        if world:
+            shown[world] = None
     responder = Responder(served, shuffle=random.shuffle, report=report)
-    for world in dict.fromkeys(world for _, world in shown if world):
+    for world in shown:
         world.on_delta.append(responder.changed)
     return responder

@@ -24,6 +24,7 @@ from skydns_py.settings import Flags, Settings, from_flags
 @click.option("--listen", multiple=True, metavar="ADDR:PORT", help="Where to answer DNS.")
 @click.option("--zone", "zones", multiple=True, help="Zone to serve; default cluster.local.")
 @click.option("--http", multiple=True, metavar="ADDR:PORT", help="Where to serve the HTTP API.")
+@click.option("--forward", multiple=True, metavar="ADDR|FILE", help="Whom to ask for other names.")
 @click.option("--ttl", type=int, default=5, show_default=True, help="Seconds.")
 @click.option("--pods", default="disabled", help="disabled, insecure or verified.")
 @click.option("--workers", type=click.IntRange(0, 64), help="Processes that answer; 0: this one.")
@@ -89,7 +90,16 @@ def run(
     asyncio.run(serve_until_told())
 
 
-_ORIGIN = ("kubeconfig", "context", "in_cluster", "manifests", "listen", "zones", "http")
+_ORIGIN = (
+    "kubeconfig",
+    "context",
+    "in_cluster",
+    "manifests",
+    "listen",
+    "zones",
+    "http",
+    "forward",
+)
 
 
 def _write_pid(path: str | None) -> None:

@@ -1,9 +1,10 @@
 """A Corefile, CoreDNS's own configuration file, read into the program's `Settings`.
 
 The way is text → tokens (`lexer`) → tokens with variables and imports in place (`imports`) →
-server blocks and directive lines (`syntax`) → settings (`blocks`, `directives`, `kubernetes`).
+server blocks and directive lines (`syntax`) → settings (`blocks`, `directives`, `kubernetes`,
+`forward`, `cache`).
 All that is wrong is told at once, each with file and line.
-Only `files.DISK` touches the disk, and nothing here opens a socket.
+Only `files.DISK` leads to the disk, and nothing here opens a socket.
 """
 
 from collections.abc import Mapping
@@ -63,7 +64,7 @@ def parse(
     tree = parse_tree(tokens, findings)
     if not tree:
         findings.refuse(path, _EMPTY)
-    blocks = read_blocks(tree, dns_port, findings)
+    blocks = read_blocks(tree, dns_port, findings, files)
     findings.settle()
     return Settings(blocks=blocks, warnings=tuple(str(warning) for warning in findings.warnings))
 

@@ -12,6 +12,7 @@ import msgspec
 
 from skydns_py import names
 from skydns_py.corefile.directives import DIRECTIVES, ONCE, REPEATED
+from skydns_py.corefile.files import Files
 from skydns_py.corefile.options import Context
 from skydns_py.corefile.plugins import explain_unbuilt
 from skydns_py.corefile.syntax import Key, Line, ServerBlock
@@ -19,14 +20,19 @@ from skydns_py.settings import Block, Findings, Listen
 from skydns_py.settings.values import RefusedError, is_address, split_port, zones
 
 
-def read_blocks(tree: list[ServerBlock], dns_port: int, findings: Findings) -> tuple[Block, ...]:
+def read_blocks(
+    tree: list[ServerBlock],
+    dns_port: int,
+    findings: Findings,
+    files: Files,
+) -> tuple[Block, ...]:
     """Return the blocks, one for each port of a server block; problems go to `findings`."""
     blocks: list[Block] = []
     served: _Served = defaultdict(list)
     for server_block in tree:
         keys = list(_read_keys(server_block.keys, dns_port, findings))
         own_zones = tuple(dict.fromkeys(zone for key in keys for zone in key.zones))
-        directives = _read_directives(server_block.lines, Context(own_zones, findings))
+        directives = _read_directives(server_block.lines, Context(own_zones, findings, files))
         addresses = tuple(dict.fromkeys(directives.pop("bind", ()))) or (Listen(),)
         for key in keys:
             _claim(key, addresses, served, findings)
@@ -98,7 +104,14 @@ def _read_directives(lines: tuple[Line, ...], context: Context) -> dict[str, Any
             value = DIRECTIVES[line.name](line, context)
             earlier = found.get(line.name, ()) if line.name in REPEATED else None
             found[line.name] = value if earlier is None else earlier + value
+    _warn_of_idle(first_at, context.findings)
     return found
+
+
+def _warn_of_idle(first_at: dict[str, str], findings: Findings) -> None:
+    for name in ("cache", "loop"):
+        if name in first_at and "forward" not in first_at:
+            findings.warn(first_at[name], f"`{name}` changes nothing: there is no `forward` here")
 
 
 def _zones_at(port: int, keys: list[_ReadKey]) -> tuple[bytes, ...]:

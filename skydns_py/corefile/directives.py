@@ -1,10 +1,11 @@
-"""The directives of a server block but `kubernetes`: each a function from its line to its value.
+"""The directives of a server block that need no file of their own: a line in, its value out.
 
 `DIRECTIVES` is the list of what is built.
 Options are read through tables, so that one that cannot be meant never hides the next.
 This module never opens what it names: files, interfaces and ports are only written down.
 
-Source: the manual pages of CoreDNS 1.14's plugins bind, errors, health, loadbalance, log, ready.
+Source: the manual pages of CoreDNS 1.14's plugins bind, errors, health, loadbalance, log, loop,
+ready.
 """
 
 import re
@@ -14,6 +15,8 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from skydns_py.corefile.cache import read_cache
+from skydns_py.corefile.forward import read_forward
 from skydns_py.corefile.kubernetes import read_kubernetes
 from skydns_py.corefile.options import Context, arguments, read_options
 from skydns_py.corefile.syntax import Line
@@ -105,6 +108,13 @@ def read_log(line: Line, context: Context) -> tuple[LogRule, ...]:
     return tuple(found)
 
 
+def read_loop(line: Line, context: Context) -> bool:
+    """Read `loop`, which has neither arguments nor options."""
+    arguments(line, 0, 0, "loop")
+    read_options(line, {}, context.findings)
+    return True
+
+
 def _read_listen(line: Line) -> Listen | None:
     given = arguments(line, 0, 1, f"{line.name} [ADDRESS:PORT]")
     return Listen(*address_and_port(given[0])) if given else None
@@ -176,17 +186,20 @@ def _expand_format(text: str) -> str:
 
 DIRECTIVES: Final[Mapping[str, Callable[[Line, Context], Any]]] = {
     "bind": read_bind,
+    "cache": read_cache,
     "errors": read_errors,
+    "forward": read_forward,
     "health": read_health,
     "kubernetes": read_kubernetes,
     "loadbalance": read_loadbalance,
     "log": read_log,
+    "loop": read_loop,
     "ready": read_ready,
 }
 """What is built: the name of a directive is that of its field in `Block`, but for `bind`."""
 
-ONCE: Final = frozenset({"errors", "kubernetes", "ready"})
+ONCE: Final = frozenset({"cache", "errors", "kubernetes", "loop", "ready"})
 """Directives CoreDNS refuses to read twice in a server block; of others the last counts."""
 
-REPEATED: Final = frozenset({"bind", "log"})
+REPEATED: Final = frozenset({"bind", "forward", "log"})
 """Directives whose values add up."""

@@ -8,6 +8,7 @@ This module never knows an option by name.
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+from skydns_py.corefile.files import Files
 from skydns_py.corefile.plugins import did_you_mean
 from skydns_py.corefile.syntax import Line
 from skydns_py.settings import Findings
@@ -17,10 +18,11 @@ OptionReader = Callable[[Line], dict[str, Any]]
 
 
 class Context(NamedTuple):
-    """What a directive may know of the server block it stands in."""
+    """What a directive may know of the server block it stands in, and of the files it names."""
 
     zones: tuple[bytes, ...]
     findings: Findings
+    files: Files
 
 
 def read_options(
@@ -59,7 +61,8 @@ def _read_option(
     readers: Mapping[str, OptionReader],
 ) -> dict[str, Any]:
     if option.name not in readers:
-        hint = did_you_mean(option.name, readers) or f"; it has: {', '.join(readers)}"
+        all_of_them = f"it has: {', '.join(readers)}" if readers else "it has none"
+        hint = did_you_mean(option.name, readers) or f"; {all_of_them}"
         raise RefusedError(f"unknown option `{option.name[:80]}` of `{directive}`{hint}")
     if option.body:
         raise RefusedError(f"the option `{option.name}` of `{directive}` has no block of its own")

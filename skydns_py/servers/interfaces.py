@@ -51,6 +51,11 @@ def own_addresses() -> tuple[bytes, ...]:
     )
 
 
+def own_hosts() -> tuple[str, ...]:
+    """Return every address of this machine as text, loopback and link-local ones included."""
+    return tuple(text for _, text in _all())
+
+
 def has_ipv6() -> bool:
     """Tell whether this machine has IPv6 switched on."""
     try:

@@ -2,7 +2,7 @@
 
 A Corefile (`skydns_py.corefile`) and the command line's flags (`from_flags`) lead to the same
 `Settings`.
-Nothing here opens a socket or reads a file; the flags may ask whether a file is there.
+Nothing here opens a socket; the flags may ask whether a file is there, and read a resolv.conf.
 """
 
 from skydns_py.settings.findings import Findings, InvalidSettingsError, Problem
@@ -24,17 +24,21 @@ from skydns_py.settings.shapes import (
     ReadySettings,
     Settings,
 )
+from skydns_py.settings.upstream_shapes import CacheSettings, ForwardSettings, Keep, Upstream
 
 __all__ = [
     "ApiEndpoint",
     "Block",
+    "CacheSettings",
     "Consolidation",
     "ErrorsSettings",
     "Findings",
     "Flags",
+    "ForwardSettings",
     "HealthSettings",
     "InCluster",
     "InvalidSettingsError",
+    "Keep",
     "Kubeconfig",
     "KubernetesSettings",
     "Listen",
@@ -45,5 +49,6 @@ __all__ = [
     "Problem",
     "ReadySettings",
     "Settings",
+    "Upstream",
     "from_flags",
 ]

@@ -1,17 +1,18 @@
 """The command line's flags, as the same `Settings` a Corefile leads to.
 
-One block answers, with `errors` and `loadbalance` as the kubeadm Corefile has them.
-This module never parses a command line, and touches the disk only through `exists`.
+One block answers, with `errors` and `loadbalance`, and where it forwards `cache 30` and `loop`, as
+the kubeadm Corefile has them.
+This module never parses a command line, and touches the disk only through `exists` and `read`.
 """
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 
 from skydns_py import names
-from skydns_py.settings import values
+from skydns_py.settings import disk, values
 from skydns_py.settings.findings import Findings
 from skydns_py.settings.shapes import (
     Block,
@@ -25,6 +26,8 @@ from skydns_py.settings.shapes import (
     PodMode,
     Settings,
 )
+from skydns_py.settings.upstream_shapes import CacheSettings, ForwardSettings, Keep
+from skydns_py.settings.upstreams import read_upstreams
 
 DEFAULT_ZONES: Final = ("cluster.local", "in-addr.arpa", "ip6.arpa")
 """The zones kubeadm writes into its Corefile."""
@@ -33,8 +36,15 @@ SERVICE_ACCOUNT_TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount/to
 """Where the kubelet mounts a pod's token (Kubernetes: "Accessing the API from a Pod")."""
 
 
+CACHE: Final = CacheSettings(success=Keep(max_ttl=30), denial=Keep(max_ttl=30))
+"""The `cache 30` that kubeadm writes into its Corefile."""
+
+
 class Flags(msgspec.Struct, frozen=True):
-    """The flags as the command line has them; "" and () where one was not given."""
+    """The flags as the command line has them; "" and () where one was not given.
+
+    `forward` are the upstreams of all other names: addresses, or the paths of resolv.conf files.
+    """
 
     kubeconfig: str = ""
     context: str = ""
@@ -45,6 +55,7 @@ class Flags(msgspec.Struct, frozen=True):
     http: tuple[str, ...] = ()
     ttl: int = 5
     pods: str = "disabled"
+    forward: tuple[str, ...] = ()
 
 
 def from_flags(
@@ -52,6 +63,7 @@ def from_flags(
     *,
     environ: Mapping[str, str],
     exists: Callable[[str], bool] = os.path.exists,
+    read: disk.Read = disk.read,
 ) -> Settings:
     """Return the settings that flags ask for.
 
@@ -66,17 +78,26 @@ def from_flags(
     http = _listens("--http", flags.http, findings)
     zones = _zones(flags.zones or DEFAULT_ZONES, findings)
     _check_numbers_and_modes(flags, findings)
+    forwarding = _forwarding(flags.forward, read, findings)
     origin = _origin(flags, environ, exists, findings)
     findings.settle()
     pods: PodMode = msgspec.convert(flags.pods, PodMode)
-    kubernetes = KubernetesSettings(zones=zones, origin=origin, ttl=flags.ttl, pods=pods)
-    block = Block(
+    kubernetes = KubernetesSettings(
         zones=zones,
+        origin=origin,
+        ttl=flags.ttl,
+        pods=pods,
+        # An address that is nobody's here may well be somebody's there.
+        fallthrough=tuple(filter(names.is_reverse, zones)) if forwarding else (),
+    )
+    block = Block(
+        zones=(names.ROOT,) if forwarding else zones,
         listen=listen,
         place="command line",
         kubernetes=kubernetes,
         errors=ErrorsSettings(),
         loadbalance=True,
+        **forwarding,
     )
     return Settings(blocks=(block,), http=http)
 
@@ -97,6 +118,13 @@ def _zones(texts: tuple[str, ...], findings: Findings) -> tuple[bytes, ...]:
     if found and all(names.is_reverse(zone) for zone in found):
         findings.refuse("--zone", "only reverse zones are named; name one for services too")
     return tuple(found)
+
+
+def _forwarding(texts: tuple[str, ...], read: disk.Read, findings: Findings) -> dict[str, Any]:
+    if not texts:
+        return {}
+    to = read_upstreams(texts, "--forward", read, findings)
+    return {"forward": (ForwardSettings(to=to),), "cache": CACHE, "loop": True}
 
 
 def _check_numbers_and_modes(flags: Flags, findings: Findings) -> None:

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from skydns_py.settings.upstream_shapes import CacheSettings, ForwardSettings
+
 PodMode = Literal["disabled", "insecure", "verified"]
 LogClass = Literal["all", "denial", "error", "success"]
 LogLevel = Literal["warning", "error", "info", "debug"]
@@ -146,7 +148,10 @@ class Block(msgspec.Struct, frozen=True):
     """Zones served alike on the same port; `place` is where that was written.
 
     A server block of a Corefile becomes one `Block` per port, equal but for `zones` and `listen`.
-    Where `errors`, `ready`, `health` or `kubernetes` is None, the directive was not written.
+    Where `errors`, `ready`, `health`, `kubernetes` or `cache` is None, the directive was not
+    written.
+    Of `forward` the first that serves a name is asked, in the order written.
+    `loop` says that upstreams are tried for leading back here.
     """
 
     zones: tuple[bytes, ...]
@@ -158,6 +163,9 @@ class Block(msgspec.Struct, frozen=True):
     loadbalance: bool = False
     ready: ReadySettings | None = None
     health: HealthSettings | None = None
+    forward: tuple[ForwardSettings, ...] = ()
+    cache: CacheSettings | None = None
+    loop: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True):

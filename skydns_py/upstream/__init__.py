@@ -1,0 +1,1 @@
+"""What is asked elsewhere: upstream servers, what they reply, and how long that is remembered."""
