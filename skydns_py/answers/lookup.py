@@ -60,6 +60,7 @@ Zones = Mapping[bytes, Zone]
 class Answer(msgspec.Struct, frozen=True):
     """What is said to a question; `ede` is an extended error code or 0 (RFC 8914).
 
+    `is_loop` tells that its aliases lead round in a circle, or on for ever.
     `apex` is the zone that the question lies in: names below it are spelled as it was asked.
     """
 
@@ -71,6 +72,7 @@ class Answer(msgspec.Struct, frozen=True):
     authoritative: bool = True
     ede: int = 0
     keys: tuple[bytes, ...] = ()
+    is_loop: bool = False
 
 
 def lookup(zones: Zones, name: bytes, qtype: int) -> Answer | None:
@@ -104,7 +106,8 @@ def lookup(zones: Zones, name: bytes, qtype: int) -> Answer | None:
         chain.append((name, alias))
         name = names.fold(alias.rdata[0])
         apex = names.closest(name, zones)
-    return Answer(Rcode.NOERROR, asked_in, tuple(chain), keys=tuple(keys))
+    is_loop = apex is not None
+    return Answer(Rcode.NOERROR, asked_in, tuple(chain), keys=tuple(keys), is_loop=is_loop)
 
 
 def soa_of(zone: Zone) -> tuple[bytes, RRset]:

@@ -46,12 +46,25 @@ class Client(Protocol):
 
 
 class Elsewhere(Protocol):
-    """Answers what is not ours, as a value for what must wait."""
+    """Answers what is not ours.
 
-    def __call__(
+    Both return a reply of at most `limit` octets; or None, having called `later` to send it then.
+    """
+
+    def ask(
         self, query: Query, limit: int, later: Callable[[], Later], transport: Transport
     ) -> bytes | None:
-        """Return a reply of at most `limit` octets; or None, having called `later` to send it."""
+        """Answer a query."""
+
+    def follow(
+        self,
+        query: Query,
+        answer: Answer,
+        limit: int,
+        later: Callable[[], Later],
+        transport: Transport,
+    ) -> bytes | None:
+        """Answer a query that `answer` answers up to an alias whose target is not ours."""
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -139,7 +152,10 @@ class Responder:
             if block.elsewhere is None or client is None:
                 return self._refuse(_refusal_of(query, Rcode.SERVFAIL, "unserved"))
             self.counts["elsewhere"] += 1
-            return block.elsewhere(query, limit, client.later, transport)
+            return block.elsewhere.ask(query, limit, client.later, transport)
+        if block.elsewhere is not None and client is not None and _leads_away(answer, query.type):
+            self.counts["elsewhere"] += 1
+            return block.elsewhere.follow(query, answer, limit, client.later, transport)
         self.counts[_NAMES[answer.rcode]] += 1
         facts = self._facts(answer, block, limit, datagram=transport == "udp")
         reply = facts.pack(query, self._any(facts.turns))
@@ -188,6 +204,14 @@ class Responder:
     def _block_of(self, name: bytes) -> Block | None:
         apex = names.closest(name, self._blocks)
         return None if apex is None else self._blocks[apex]
+
+
+def _leads_away(answer: Answer, qtype: int) -> bool:
+    """Tell whether an answer ends with an alias whose target lies in no zone of ours."""
+    if qtype == Type.CNAME or answer.rcode is not Rcode.NOERROR or answer.authority:
+        return False
+    last = answer.answer[-1][1] if answer.answer else None
+    return last is not None and last.type == Type.CNAME and not answer.is_loop
 
 
 def _refusal_of(query: Query, rcode: Rcode, reason: str) -> Refusal:

@@ -105,7 +105,7 @@ class Listeners:
             return None
         upstreams = Upstreams(block, log, report)
         self._upstreams.append(upstreams)
-        return upstreams.ask
+        return upstreams
 
     async def _close_upstreams(self) -> None:
         for upstreams in self._upstreams:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from skydns_py import names
+from skydns_py.answers.lookup import Answer
 from skydns_py.answers.query import Query, Rcode
 from skydns_py.answers.responder import Later, Transport
 from skydns_py.app.logs import Log
@@ -19,6 +20,7 @@ from skydns_py.servers.interfaces import own_hosts
 from skydns_py.settings import Block
 from skydns_py.upstream.cache import Cache
 from skydns_py.upstream.exchange import Exchange
+from skydns_py.upstream.follow import follow
 from skydns_py.upstream.forward import Forward
 from skydns_py.upstream.loops import Listening, Probes, leads_here
 from skydns_py.upstream.relay import failure
@@ -61,6 +63,17 @@ class Upstreams:
             if resolver.forward.serves(query.name):
                 return resolver.ask(query, limit, later, transport)
         return failure(query, Rcode.SERVFAIL)
+
+    def follow(
+        self,
+        query: Query,
+        answer: Answer,
+        limit: int,
+        later: Callable[[], Later],
+        transport: Transport,
+    ) -> bytes | None:
+        """Answer with an alias of ours and what its target has elsewhere."""
+        return follow(self.ask, query, answer, limit, later, transport)
 
     def counts(self) -> Counter[str]:
         """Return what has been counted since the start, by name."""

@@ -14,7 +14,7 @@ NameAt = Callable[[int], int | None]
 _SIZES: Final = {1: 4, 28: 16}
 """A and AAAA: octets of an address."""
 
-_NAMES: Final = {
+NAMES: Final = {
     2: (0, 1, 0),  # NS
     3: (0, 1, 0),  # MD
     4: (0, 1, 0),  # MF
@@ -47,8 +47,8 @@ def is_rdata(packet: bytes, rtype: int, start: int, end: int, name_at: NameAt) -
     """Tell whether the octets from `start` to `end` are rdata of a type."""
     if rtype in _SIZES:
         return end - start == _SIZES[rtype]
-    if rtype in _NAMES:
-        return _are_names(start, end, *_NAMES[rtype], name_at)
+    if rtype in NAMES:
+        return _are_names(start, end, *NAMES[rtype], name_at)
     if rtype in _STRINGS:
         least, most = _STRINGS[rtype]
         return least <= _strings(packet, start, end) <= most

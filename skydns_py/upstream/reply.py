@@ -57,7 +57,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     has_opt: bool
 
 
-class _Record(msgspec.Struct, frozen=True, gc=False):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record: its section (0 is the answer) and its positions."""
 
     section: int
@@ -88,6 +88,14 @@ def read(packet: bytes) -> Reply | None:
     if len(opts) > 1:
         return None
     return _describe(packet, packet[HEADER : name_end + 4], records, opts)
+
+
+def walk(reply: Reply) -> Iterator[Record]:
+    """Yield the records of a reply, its OPT and what stands behind that left out."""
+    counts = list(_COUNTS.unpack_from(reply.wire, 4)[1:])
+    for record in _walk(reply.wire, HEADER + len(reply.question), counts, {}):
+        if record.end <= reply.end:
+            yield record
 
 
 def ttl_of(number: int) -> int:
@@ -142,7 +150,7 @@ def _target(packet: bytes, position: int) -> int | None:
     return (packet[position] & 0x3F) << 8 | packet[position + 1]
 
 
-def _walk(packet: bytes, start: int, counts: list[int], lengths: Lengths) -> Iterator[_Record]:
+def _walk(packet: bytes, start: int, counts: list[int], lengths: Lengths) -> Iterator[Record]:
     """Yield records up to the first that is malformed."""
     position = start
     for section, count in enumerate(counts):
@@ -157,7 +165,7 @@ def _walk(packet: bytes, start: int, counts: list[int], lengths: Lengths) -> Ite
                 return
             if not is_rdata(packet, rtype, body, end, lambda at: name_at(packet, at, lengths)):
                 return
-            yield _Record(section, position, rtype, ttl, name_end + 4, end)
+            yield Record(section, position, rtype, ttl, name_end + 4, end)
             position = end
 
 
@@ -172,7 +180,7 @@ def _belongs(packet: bytes, start: int, section: int, rtype: int, rclass: int) -
     return rtype != _TSIG and rclass == 1
 
 
-def _describe(packet: bytes, question: bytes, records: list[_Record], opts: list[_Record]) -> Reply:
+def _describe(packet: bytes, question: bytes, records: list[Record], opts: list[Record]) -> Reply:
     end = opts[0].start if opts else len(packet)
     kept = [record for record in records if record.end <= end]
     flags = int.from_bytes(packet[2:4], "big")
@@ -193,14 +201,14 @@ def _describe(packet: bytes, question: bytes, records: list[_Record], opts: list
     )
 
 
-def _count(records: list[_Record], section: int) -> int:
+def _count(records: list[Record], section: int) -> int:
     return sum(record.section == section for record in records)
 
 
-def _has_asked(question: bytes, records: list[_Record]) -> bool:
+def _has_asked(question: bytes, records: list[Record]) -> bool:
     qtype = int.from_bytes(question[-4:-2], "big")
     return any(r.section == 0 and qtype in (r.type, Type.ANY) for r in records)
 
 
-def _minimum(packet: bytes, soa: _Record) -> int:
+def _minimum(packet: bytes, soa: Record) -> int:
     return ttl_of(int.from_bytes(packet[soa.end - 4 : soa.end], "big"))
