@@ -82,7 +82,9 @@ def test_forwarding_flags_mean_what_the_same_corefile_means():
     (same,) = corefile.parse(
         """\
 . {
-    kubernetes cluster.local in-addr.arpa ip6.arpa
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        fallthrough in-addr.arpa ip6.arpa
+    }
     errors
     loadbalance
     forward . 192.0.2.1 tls://[2001:db8::1]:8853

@@ -49,7 +49,7 @@ def responder_of(scenario: Scenario) -> Responder:
     own = tuple(_packed(scenario, text) for text in options.get("own", ()))
     zones = {apex: Zone(apex, table, exposure.ttl, pointer_zone, own) for apex in apexes}
     blocks = frozenset(map(names.from_text, options["blocks"])) if "blocks" in options else zones
-    block = Block(zones)
+    block = Block(zones, shuffles=False)
     return Responder(dict.fromkeys(blocks, block), shuffle=_keep_order, report=_raise)
 
 

@@ -56,7 +56,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, text: str, told: st
 def test_the_example_of_the_readme_holds(tmp_path: Path):
     """The example of the README is a scenario, and its replies are right."""
     path = tmp_path / "example.txt"
-    path.write_text(README.split("```")[1])
+    path.write_text(README.split("```text\n")[1].partition("```")[0])
     scenario = read(path)
     responder = responder_of(scenario)
 

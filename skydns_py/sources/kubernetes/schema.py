@@ -165,7 +165,7 @@ def decode(kind: str, raw: bytes | msgspec.Raw) -> Decoded:
     try:
         return _slim(kind, _DECODERS[kind].decode(raw))
     except UnicodeDecodeError as error:
-        raise msgspec.DecodeError(f"the object is no UTF-8: {error.reason}") from error
+        raise msgspec.DecodeError(f"the object is no UTF-8: {error}") from error
 
 
 def convert(kind: str, document: dict[str, Any]) -> Decoded:
