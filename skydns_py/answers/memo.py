@@ -8,11 +8,15 @@ The serial of its SOA, which every change moves, is written when the reply is ne
 
 A reply is kept when it is asked for the second time: a flood of random names never is.
 And there are two shelves, so that denials cannot push out replies about names that exist.
+How often each was given is counted by the iterator that gives it, which costs nothing more.
 This module never looks anything up, packs nothing and reads no clock.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
+from operator import length_hint
 from typing import Any, Final
 
 import msgspec
@@ -35,8 +39,8 @@ MAX_ENTRIES: Final = 32_768
 MAX_OCTETS: Final = 12 * 2**20
 """Octets on one shelf: replies with all their turns, and what it takes to keep them."""
 
-KEEPING: Final = 700
-"""Octets that it takes to keep a reply: the packet, its places in five tables, an iterator."""
+KEEPING: Final = 900
+"""Octets that it takes to keep a reply: the packet, its places in six tables, two iterators."""
 
 TURNING: Final = 100
 """Octets that each further turn, and each record to make it from, takes besides its reply."""
@@ -55,6 +59,13 @@ _OPT: Final = 11
 
 _SOA_NUMBERS: Final = 20
 """Octets from the serial to the end of a SOA record (RFC 1035 section 3.3.13)."""
+
+
+MANY: Final = sys.maxsize
+"""Times that a reply can be given: an iterator counts them down."""
+
+Given = Callable[[bytes, int, int, int], None]
+"""Told of replies that were given: the packet but for its id, the code, octets, and how often."""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -85,8 +96,24 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
     denies: bool
 
 
+class _Counter(msgspec.Struct, gc=False):
+    """How often a reply may still be given, and how often it was when that was last told.
+
+    Of a rotation, whose replies differ in size only where they are cut, `size` is that of one.
+    """
+
+    left: "repeat[Any]"
+    rcode: int
+    size: int
+    told: int = 0
+
+
 class Memo:
-    """The kept replies of one transport; `shuffle` puts a list into a random order in place."""
+    """The kept replies of one transport; `shuffle` puts a list into a random order in place.
+
+    `given` is told what was given out of `hits`: of all when `tell` is called, and of a reply that
+    is dropped.
+    """
 
     def __init__(
         self,
@@ -95,7 +122,9 @@ class Memo:
         max_entries: int = MAX_ENTRIES,
         max_octets: int = MAX_OCTETS,
     ) -> None:
-        self.hits: dict[bytes, Kept] = {}
+        self.hits: dict[bytes, Iterator[bytes]] = {}
+        self.given: Given | None = None
+        self._counters: dict[bytes, _Counter] = {}
         self._meanings: dict[Meaning, Kept] = {}
         self._shuffle = shuffle
         self._max = (max_entries, max_octets)
@@ -118,7 +147,7 @@ class Memo:
         reply = _spelled(query, kept if isinstance(kept, bytes) else next(kept))
         if isinstance(kept, bytes) and _is_plain(query, packet):
             shelf = next(shelf for shelf in self._shelves.values() if meaning in shelf)
-            self._put(packet[2:], reply[2:], shelf[meaning])
+            self._put(packet[2:], reply[2:], shelf[meaning], reply)
         return reply
 
     def keep(self, packet: bytes, query: Query, limit: int, reply: bytes, facts: Facts) -> None:
@@ -132,18 +161,30 @@ class Memo:
         octets = facts.octets + len(reply) * min(facts.turns, MAX_TURNS)
         entry = _Entry(facts.keys, octets, facts.denies)
         if _is_plain(query, packet):
-            self._put(packet[2:], self._kept(query, reply, facts), entry)
+            self._put(packet[2:], self._kept(query, reply, facts), entry, reply)
         if not _is_cut(reply) and not (query.type == Type.SRV and query.asked != query.name):
             bare = _bare(query, limit)
             # Compression sees spelling: what is kept is as small letters would have got it.
             anew = facts.pack(bare, 0) if query.asked != query.name else _unflagged(query, reply)
-            self._put(meaning, self._kept(bare, anew, facts), entry)
+            self._put(meaning, self._kept(bare, anew, facts), entry, anew)
 
     def forget(self, keys: Iterable[bytes]) -> None:
         """Drop every reply that hangs on one of `keys`."""
         for key in keys:
             for kept in tuple(self._by_key.get(key, ())):
                 self._drop(kept)
+
+    def tell(self) -> None:
+        """Tell `given` how often each reply was given since that was last told."""
+        for packet, counter in self._counters.items():
+            if MANY - length_hint(counter.left) != counter.told:
+                self._tell(packet, counter)
+
+    def _tell(self, packet: bytes, counter: _Counter) -> None:
+        times = MANY - length_hint(counter.left)
+        if self.given is not None and times != counter.told:
+            self.given(packet, counter.rcode, counter.size, times - counter.told)
+        counter.told = times
 
     def _asked_before(self, asked: int) -> bool:
         if asked in self._asked_once:
@@ -153,10 +194,12 @@ class Memo:
         self._asked_once.add(asked)
         return False
 
-    def _put(self, key: Key, kept: Kept, entry: _Entry) -> None:
+    def _put(self, key: Key, kept: Kept, entry: _Entry, reply: bytes) -> None:
         self._drop(key)
         if isinstance(key, bytes):
-            self.hits[key] = kept
+            left = repeat(kept, MANY)
+            self._counters[key] = _Counter(left, reply[3] & 0x0F, len(reply))
+            self.hits[key] = left if isinstance(kept, bytes) else map(next, left)  # type: ignore[arg-type, assignment]
         else:
             self._meanings[key] = kept
         shelf = self._shelves[entry.denies]
@@ -176,6 +219,7 @@ class Memo:
             self._octets[entry.denies] -= entry.octets
             if isinstance(key, bytes):
                 del self.hits[key]
+                self._tell(key, self._counters.pop(key))
             else:
                 del self._meanings[key]
             for each in set(entry.keys):

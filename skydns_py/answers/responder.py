@@ -95,6 +95,9 @@ class Responder:
 
     `blocks` are by apex; `shuffle` puts a list into a random order in place.
     `counts` are refusals by reason and replies by code name.
+    `asked`, `zone` and `writer` tell of the last packet: what it was, None when its reply was kept
+    or it got none; the server block's zone, None when it reached no block; and the directive that
+    replies, "" for the server itself.
     """
 
     def __init__(
@@ -105,6 +108,9 @@ class Responder:
         report: Callable[[Exception], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.asked: Query | Refusal | None = None
+        self.zone: bytes | None = None
+        self.writer = ""
         self.datagrams = Memo(shuffle)
         self.streams = Memo(shuffle)
         self._blocks = blocks
@@ -122,6 +128,7 @@ class Responder:
             self.counts["panic"] += 1
             self._report(bug)
             refusal = Refusal(packet[:2], 0, Rcode.SERVFAIL, "panic")
+            self.asked, self.zone, self.writer = refusal, None, ""
             return pack_refusal(refusal)
 
     def changed(self, delta: Delta) -> None:
@@ -133,16 +140,19 @@ class Responder:
         memo = self.datagrams if transport == "udp" else self.streams
         kept = memo.hits.get(packet[2:])
         if kept is not None:
-            return packet[:2] + (kept if isinstance(kept, bytes) else next(kept))
-        query = judge(packet)
+            self.asked = None
+            return packet[:2] + next(kept)
+        self.asked = query = judge(packet)
+        self.zone, self.writer = None, "kubernetes"
         if query is None:
             self.counts[_DROPPED] += 1
             return None
         if isinstance(query, Refusal):
             return self._refuse(query)
-        block = self._block_of(query.name)
-        if block is None:
+        self.zone = apex = names.closest(query.name, self._blocks)
+        if apex is None:
             return self._refuse(_refusal_of(query, Rcode.REFUSED, "zone"))
+        block = self._blocks[apex]
         limit = payload_of(query) if transport == "udp" else MAX_TCP
         reply = memo.recall(query, limit, packet)
         if reply is not None:
@@ -152,9 +162,11 @@ class Responder:
             if block.elsewhere is None or client is None:
                 return self._refuse(_refusal_of(query, Rcode.SERVFAIL, "unserved"))
             self.counts["elsewhere"] += 1
+            self.writer = "forward"
             return block.elsewhere.ask(query, limit, client.later, transport)
         if block.elsewhere is not None and client is not None and _leads_away(answer, query.type):
             self.counts["elsewhere"] += 1
+            self.writer = "forward"
             return block.elsewhere.follow(query, answer, limit, client.later, transport)
         self.counts[_NAMES[answer.rcode]] += 1
         facts = self._facts(answer, block, limit, datagram=transport == "udp")
@@ -199,11 +211,8 @@ class Responder:
 
     def _refuse(self, refusal: Refusal) -> bytes:
         self.counts[refusal.reason] += 1
+        self.writer = ""
         return pack_refusal(refusal)
-
-    def _block_of(self, name: bytes) -> Block | None:
-        apex = names.closest(name, self._blocks)
-        return None if apex is None else self._blocks[apex]
 
 
 def _leads_away(answer: Answer, qtype: int) -> bool:

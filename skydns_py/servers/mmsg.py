@@ -87,17 +87,20 @@ class PacketBlock:
         self._open_columns()
 
     def receive(self) -> int:
-        """Take what waits in the socket, at most a block; return how many packets.
+        """Take what waits in the socket, at most a block; return how many packets, 0 for none.
 
         Raises:
-            OSError: nothing waits (BlockingIOError), or the socket is broken.
+            OSError: the socket is broken, or an error about an earlier answer came back.
         """
         # Sending and receiving write into the headers, so they are new each time: 5 kB, 0.1 µs.
         self.memory[self._headers :] = self._pristine
         start = self._base + self._headers
         count = self._calls.recvmmsg(self._fd, start, self._size, socket.MSG_DONTWAIT, None)
         if count < 0:
-            raise _last_error()
+            error = _last_error()
+            if isinstance(error, BlockingIOError):
+                return 0
+            raise error
         # The answer leaves from the address asked, but by the way the routes say: with the
         # interface left in, it would go out where the question came in.
         self._interfaces[:] = self._no_interfaces

@@ -16,6 +16,11 @@ from skydns_py.servers.mmsg import SLOT, PacketBlock
 from skydns_py.servers.respond import Hits, Later, Respond
 
 
+BUSY = 4
+"""Packets in a block from which on more are likely to have come meanwhile: to look costs a system
+call, to be woken by the loop costs three times as much."""
+
+
 class Pumped(Enum):
     """How a turn of a pump ended."""
 
@@ -64,15 +69,16 @@ class BlockPump:
             return Pumped.BLOCKED
         try:
             count = self._block.receive()
-        except BlockingIOError:
-            return Pumped.EMPTY
         except OSError:
             self._counts.receive_errors += 1
             return Pumped.EMPTY
-        self._unsent.extend(_runs(count, self._answer(count)))
+        if count == 0:
+            return Pumped.EMPTY
+        silent = self._answer(count)
+        self._unsent.extend(_runs(count, silent) if silent else ((0, count),))
         if not self._send():
             return Pumped.BLOCKED
-        return Pumped.MORE if count == self._size else Pumped.EMPTY
+        return Pumped.MORE if count >= min(BUSY, self._size) else Pumped.EMPTY
 
     def give_up(self) -> None:
         """Forget what a full socket has kept back."""

@@ -33,12 +33,15 @@ class Client(Protocol):
         """Promise an answer after `respond` has returned None, and get the way to send it."""
 
 
-Hits = Mapping[bytes, bytes | Iterator[bytes]]
+Hits = Mapping[bytes, Iterator[bytes]]
 """Finished replies by the packets they answer, both without the two octets of the id.
 
-A server may look here before it calls `respond`: what is found is the reply, and nothing else has
-to be done. Replies that take turns are an iterator.
+A server may look here before it calls `respond`: what the iterator yields is the reply, and nothing
+else has to be done. By what it has yielded its owner knows how often the reply was given.
 """
+
+Measure = Callable[[int, float], None]
+"""Told of replies out of `Hits`: how many, and the seconds that all of them took."""
 
 Respond = Callable[[bytes, Client, Transport], bytes | None]
 """Answers one DNS message without its TCP length; None stays silent.
