@@ -9,11 +9,12 @@ import mmap
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from itertools import repeat
 from typing import Final
 
 from skydns_py.servers.mmsg import SLOT, Calls, PacketBlock
 from skydns_py.servers.pumps import BlockPump, UdpCounts
-from skydns_py.servers.respond import Client, Hits, Later, Transport
+from skydns_py.servers.respond import Client, Hits, Later, Measure, Transport
 
 BLOCK: Final = 64
 
@@ -26,13 +27,13 @@ QUESTION: Final = (
 class Kernelless:
     """A pump that finds `count` packets waiting at each turn, and sends into nothing."""
 
-    def __init__(self, hits: Hits) -> None:
+    def __init__(self, hits: Hits, measure: Measure | None = None) -> None:
         self.count = BLOCK
         self._lengths = memoryview(bytes(4 * BLOCK)).cast("I")
         with socket.socket(type=socket.SOCK_DGRAM) as sock:
             sock.bind(("127.0.0.1", 0))
             self._block = PacketBlock(sock, Calls(self._receive, self._send), BLOCK)
-            self._pump = BlockPump(sock, _refuse, self._block, UdpCounts(), hits)
+            self._pump = BlockPump(sock, _refuse, self._block, UdpCounts(), hits, measure)
 
     def fill(self, packet: bytes) -> None:
         """Put a packet into every slot, where it stays until its reply is written over it."""
@@ -84,10 +85,9 @@ def least(packet: bytes, hits: Mapping[bytes, bytes]) -> Callable[[], None]:
 
 def main(what: str, blocks: int) -> None:
     """Run so many blocks of one of the two; the reply is the question, which so stays there."""
-    hits = {QUESTION[2:]: QUESTION[2:]}
-    pump = Kernelless(hits)
+    pump = Kernelless({QUESTION[2:]: repeat(QUESTION[2:], sys.maxsize)})
     pump.fill(QUESTION)
-    turn = pump.pump if what == "hits" else least(QUESTION, hits)
+    turn = pump.pump if what == "hits" else least(QUESTION, {QUESTION[2:]: QUESTION[2:]})
     for _ in range(blocks):
         turn()
 

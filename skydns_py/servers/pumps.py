@@ -6,6 +6,7 @@ This module never waits and never logs: it counts, and says when the socket is f
 """
 
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from skydns_py.servers.mmsg import SLOT, PacketBlock
-from skydns_py.servers.respond import Hits, Later, Respond
+from skydns_py.servers.respond import Hits, Later, Measure, Respond
 
 
 BUSY = 4
@@ -44,7 +45,10 @@ class UdpCounts:
 
 
 class BlockPump:
-    """Receives, answers and sends one block of packets a turn."""
+    """Receives, answers and sends one block of packets a turn.
+
+    `measure` is told of those of a turn that were answered out of `hits`, and how long it took.
+    """
 
     def __init__(
         self,
@@ -53,9 +57,12 @@ class BlockPump:
         block: PacketBlock,
         counts: UdpCounts,
         hits: Hits,
+        measure: Measure | None = None,
     ) -> None:
         self._respond = respond
         self._hits = hits
+        self._measure = measure
+        self._known = 0
         self._block = block
         self._counts = counts
         self._size = len(block.sizes)
@@ -74,9 +81,13 @@ class BlockPump:
             return Pumped.EMPTY
         if count == 0:
             return Pumped.EMPTY
+        began = time.perf_counter()
         silent = self._answer(count)
         self._unsent.extend(_runs(count, silent) if silent else ((0, count),))
-        if not self._send():
+        is_sent = self._send()
+        if self._measure is not None and self._known:
+            self._measure(self._known, time.perf_counter() - began)
+        if not is_sent:
             return Pumped.BLOCKED
         return Pumped.MORE if count >= min(BUSY, self._size) else Pumped.EMPTY
 
@@ -94,25 +105,28 @@ class BlockPump:
         kept = self._hits.get
         lengths = self._block.lengths(count)
         silent = []
+        known = count
         places = zip(range(count), self._starts, lengths, self._clients, strict=False)
         for slot, start, length, client in places:
-            reply = kept(memory[start + 2 : start + length])
-            if reply is not None:
+            turns = kept(memory[start + 2 : start + length])
+            if turns is not None:
                 # Behind the id, which stays where it is.
-                reply = reply if isinstance(reply, bytes) else next(reply)
+                reply = next(turns)
                 size = len(reply) + 2
                 memory[start + 2 : start + size] = reply
                 sizes[slot] = size
                 continue
+            known -= 1
             if length == SLOT:
                 silent.append(slot)
                 continue
-            reply = respond(memory[start : start + length], client, "udp")
-            if reply is None or len(reply) > SLOT:
+            whole = respond(memory[start : start + length], client, "udp")
+            if whole is None or len(whole) > SLOT:
                 silent.append(slot)
                 continue
-            memory[start : start + len(reply)] = reply
-            sizes[slot] = len(reply)
+            memory[start : start + len(whole)] = whole
+            sizes[slot] = len(whole)
+        self._known = known
         self._counts.received += count
         self._counts.dropped += len(silent)
         return silent

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from skydns_py.servers.bind import buffer_sizes
 from skydns_py.servers.mmsg import Calls, PacketBlock, load_calls
 from skydns_py.servers.pumps import BlockPump, Pumped, SinglePump, UdpCounts
-from skydns_py.servers.respond import Hits, Respond
+from skydns_py.servers.respond import Hits, Measure, Respond
 
 BATCH = 64
 """Packets a system call: with more, the call no longer weighs and the block leaves the cache."""
@@ -44,7 +44,8 @@ _DROPS = 8
 class UdpServer:
     """Serves `respond` on a bound, non-blocking UDP socket and closes it in the end.
 
-    `hits` are replies that need not be asked for, where packets come in batches.
+    `hits` are replies that need not be asked for, where packets come in batches; `measure` is told
+    of them.
 
     `batch` packets are taken by one call, and `turns` batches before the loop does other work.
     With `calls=None` packets go one by one.
@@ -56,6 +57,7 @@ class UdpServer:
         respond: Respond,
         *,
         hits: Hits = _NO_HITS,
+        measure: Measure | None = None,
         batch: int = BATCH,
         turns: int = TURNS,
         calls: Calls | None = CALLS,
@@ -68,7 +70,7 @@ class UdpServer:
             self._pump = SinglePump(sock, respond, batch, self.counts)
         else:
             self._pump = BlockPump(
-                sock, respond, PacketBlock(sock, calls, batch), self.counts, hits
+                sock, respond, PacketBlock(sock, calls, batch), self.counts, hits, measure
             )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._full: asyncio.TimerHandle | None = None
