@@ -208,6 +208,17 @@ def test_whom_to_ask_is_refused_with_its_line(words, message):
     assert f"Corefile:2: {message}" == refusal(f"forward {words}")
 
 
+def test_a_file_without_upstreams_beside_others():
+    """A resolv.conf that names nobody is a warning where somebody else can be asked."""
+    block, warnings = settings(f"forward . /etc/empty.conf {A}")
+
+    assert [A] == [upstream.host for upstream in block.forward[0].to]
+    (warning,) = warnings
+    assert warning.startswith(
+        "Corefile:2: /etc/empty.conf: no `nameserver` line names an upstream;"
+    )
+
+
 NOT_BUILT = sorted(
     {
         "doh_method",

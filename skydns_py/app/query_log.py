@@ -15,7 +15,7 @@ import msgspec
 from skydns_py import names
 from skydns_py.answers.query import MAX_TCP, MIN_UDP, Query, Rcode, judge
 from skydns_py.records import Type
-from skydns_py.servers.respond import Client, Respond, Transport
+from skydns_py.servers.respond import Client, Later, Respond, Transport
 from skydns_py.settings import Block
 
 _FLAGS: Final = (
@@ -58,6 +58,9 @@ _OTHER_TYPES: Final = {
 }
 """Types that are asked for and never answered here, by their IANA names."""
 
+_OTHER_CODES: Final = {6: "YXDOMAIN", 7: "YXRRSET", 8: "NXRRSET", 9: "NOTAUTH", 10: "NOTZONE"}
+"""Codes that are passed on and never given here, by their IANA names."""
+
 _NAMED: Final = re.compile(r"\{(>?\w+|/[^{}]*)\}")
 
 
@@ -76,12 +79,49 @@ class Exchange(msgspec.Struct, frozen=True):
         return int.from_bytes(self.reply[2:4], "big")
 
     @property
-    def rcode(self) -> Rcode:
-        """The reply's code."""
-        return Rcode(self.flags & 0xF)
+    def rcode(self) -> int:
+        """The reply's code; an upstream's may be one that is never given here."""
+        return self.flags & 0xF
 
 
 Tell = Callable[[Exchange], None]
+
+
+class _Heard(msgspec.Struct, frozen=True):
+    """How a query came, and when; `client` as in `Exchange`."""
+
+    client: tuple[str, int]
+    transport: Transport
+    at: float
+
+
+class _Waiting(msgspec.Struct, frozen=True):
+    """A client, of whose reply is told also when it comes later."""
+
+    client: Client
+    tell: Callable[[bytes, tuple[str, int]], None]
+
+    @property
+    def host(self) -> str:
+        """The client's address."""
+        return self.client.host
+
+    @property
+    def port(self) -> int:
+        """The port asked from."""
+        return self.client.port
+
+    def later(self) -> Later:
+        """Promise an answer; who asks is read now, for the view does not last."""
+        source = (self.client.host, self.client.port)
+        send = self.client.later()
+
+        def send_and_tell(reply: bytes | None) -> None:
+            send(reply)
+            if reply is not None:
+                self.tell(reply, source)
+
+        return send_and_tell
 
 
 def watched(respond: Respond, blocks: Sequence[Block], tell: Callable[[str, str], None]) -> Respond:
@@ -94,19 +134,26 @@ def watched(respond: Respond, blocks: Sequence[Block], tell: Callable[[str, str]
     by_apex = {apex: _teller(block, tell) for block in blocks for apex in block.zones}
     logs = any(block.log for block in blocks)
 
-    def respond_and_tell(packet: bytes, client: Client, transport: Transport) -> bytes | None:
-        started = time.perf_counter()
-        reply = respond(packet, client, transport)
-        if reply is None or not (logs or reply[3] & 0xF == Rcode.SERVFAIL):
-            return reply
+    def tell_of(packet: bytes, reply: bytes, heard: _Heard) -> None:
+        if not (logs or reply[3] & 0xF == Rcode.SERVFAIL):
+            return
         query = judge(packet)
         if not isinstance(query, Query):
-            return reply
+            return
         apex = names.closest(query.name, by_apex)
         if apex is not None:
-            duration = time.perf_counter() - started
-            source = (client.host, client.port)
-            by_apex[apex](Exchange(query, reply, source, transport, duration))
+            duration = time.perf_counter() - heard.at
+            by_apex[apex](Exchange(query, reply, heard.client, heard.transport, duration))
+
+    def respond_and_tell(packet: bytes, client: Client, transport: Transport) -> bytes | None:
+        started = time.perf_counter()
+
+        def tell_later(reply: bytes, source: tuple[str, int]) -> None:
+            tell_of(packet, reply, _Heard(source, transport, started))
+
+        reply = respond(packet, _Waiting(client, tell_later), transport)
+        if reply is not None:
+            tell_of(packet, reply, _Heard((client.host, client.port), transport, started))
         return reply
 
     return respond_and_tell
@@ -128,7 +175,7 @@ def classes_of(exchange: Exchange) -> frozenset[str]:
     if exchange.rcode not in {Rcode.NOERROR, Rcode.NXDOMAIN}:
         return frozenset({"all", "error"})
     has_answer = exchange.reply[6:8] != b"\x00\x00"
-    denied = exchange.rcode is Rcode.NXDOMAIN or not has_answer
+    denied = exchange.rcode == Rcode.NXDOMAIN or not has_answer
     return frozenset({"all", "denial" if denied else "success"})
 
 
@@ -140,7 +187,7 @@ def _teller(block: Block, tell: Callable[[str, str], None]) -> Tell:
                 if rule.classes & classes_of(exchange):
                     tell("info", line_of(exchange, rule.format))
                 break
-        if block.errors and exchange.rcode is Rcode.SERVFAIL:
+        if block.errors and exchange.rcode == Rcode.SERVFAIL:
             asked = names.to_text(exchange.query.name)
             rrtype = _type_text(exchange.query.type)
             tell("error", f"plugin/errors: 2 {asked} {rrtype}: {_reason(block, exchange)}")
@@ -149,10 +196,20 @@ def _teller(block: Block, tell: Callable[[str, str], None]) -> Tell:
 
 
 def _reason(block: Block, exchange: Exchange) -> str:
-    served = block.kubernetes.zones if block.kubernetes else ()
-    if names.closest(exchange.query.name, served) is None:
-        return "no directive of this server block answers for the name"
-    return "plugin/kubernetes: the cluster has not been read yet"
+    """Say whose failure it was: only what we do not know yet comes with the zone's SOA."""
+    name, served = exchange.query.name, block.kubernetes.zones if block.kubernetes else ()
+    is_ours = names.closest(name, served) is not None
+    if is_ours and (exchange.reply[8:10] != b"\x00\x00" or not block.forward):
+        return "plugin/kubernetes: the cluster has not been read yet"
+    if is_ours or names.closest(name, {each.zone for each in block.forward}) is not None:
+        return "plugin/forward: no upstream gave an answer"
+    return "no directive of this server block answers for the name"
+
+
+def _rcode_text(rcode: int) -> str:
+    if rcode in set(Rcode):
+        return Rcode(rcode).name
+    return _OTHER_CODES.get(rcode, f"RCODE{rcode}")
 
 
 def _type_text(rrtype: int) -> str:
@@ -183,7 +240,7 @@ def _words_of(exchange: Exchange) -> dict[str, str]:
         ">do": str(bool(edns and edns.dnssec_ok)).lower(),
         ">bufsize": str(_size_of(exchange)),
         ">opcode": "0",
-        "rcode": exchange.rcode.name,
+        "rcode": _rcode_text(exchange.rcode),
         ">rflags": ",".join(word for bit, word in _FLAGS if exchange.flags & bit),
         "rsize": str(len(exchange.reply)),
         "duration": f"{exchange.duration:.9f}s",

@@ -12,10 +12,10 @@ from skydns_py.settings.upstream_shapes import Upstream
 
 
 def read(text: str, path: str) -> tuple[Upstream, ...]:
-    """Return the upstreams of a resolv.conf in their order, none twice.
+    """Return the upstreams of a resolv.conf in their order, none twice; it may name none.
 
     Raises:
-        SettingsError: a `nameserver` line has no address, or there is no such line.
+        SettingsError: a `nameserver` line has no address.
     """
     found: dict[str, Upstream] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -23,11 +23,6 @@ def read(text: str, path: str) -> tuple[Upstream, ...]:
         if words[:1] == ["nameserver"]:
             host = _address(words, f"{path}:{number}")
             found.setdefault(host, Upstream(host, line=f"{path}:{number}"))
-    if not found:
-        raise SettingsError(
-            "no `nameserver` line names an upstream; write one such as `nameserver 192.0.2.1`",
-            path,
-        )
     return tuple(found.values())
 
 
@@ -42,9 +37,11 @@ def _address(words: list[str], where: str) -> str:
     if len(words) < 2:
         raise SettingsError("`nameserver` names no address; write `nameserver 192.0.2.1`", where)
     try:
-        ipaddress.ip_address(words[1])
+        address = ipaddress.ip_address(words[1])
     except ValueError as error:
         raise SettingsError(
             f"`{words[1][:80]}` is no address; write one such as 192.0.2.1 or 2001:db8::1", where
         ) from error
-    return words[1]
+    # Some write a scope behind any address; only a link-local one means anything with it, and
+    # others cannot even be connected to (RFC 4007 section 6).
+    return words[1] if address.is_link_local else words[1].partition("%")[0]

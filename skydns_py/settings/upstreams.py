@@ -29,10 +29,18 @@ def read_upstreams(
     Problems go to `findings`.
     """
     found: dict[tuple[str, int, bool], Upstream] = {}
+    empty = []
     for word in words:
         with findings.at(place):
-            for upstream in _read_word(word, place, read):
+            upstreams = _read_word(word, place, read)
+            for upstream in upstreams:
                 found.setdefault((upstream.host, upstream.port, upstream.tls), upstream)
+            if not upstreams:
+                empty.append(word)
+    for path in empty:
+        # One file without upstreams is no reason not to ask the others.
+        tell = findings.warn if found else findings.refuse
+        tell(place, _EMPTY.format(path[:80]))
     if len(found) > MAX_UPSTREAMS:
         findings.refuse(
             place, f"{len(found)} upstreams are named; {MAX_UPSTREAMS} are allowed at most"
@@ -96,6 +104,9 @@ def _read_file(path: str, scheme: str, read: Read) -> tuple[Upstream, ...]:
         raise RefusedError(str(error)) from error
 
 
+_EMPTY: Final = (
+    "{}: no `nameserver` line names an upstream; write one such as `nameserver 192.0.2.1`"
+)
 _PORTS: Final = {"": 53, "dns": 53, "tls": 853}
 _UNBUILT: Final = frozenset({"grpc", "https", "https3", "quic"})
 _FORMS: Final = (

@@ -6,6 +6,7 @@ What has expired may still be used while nothing better is to be had (RFC 8767).
 This module waits for nothing; the time is handed in with each call, in seconds of any one clock.
 """
 
+import math
 from typing import Final
 
 import msgspec
@@ -180,7 +181,8 @@ class Cache:
         wanted = (
             not entry.refreshing
             and entry.hits >= self._settings.prefetch
-            and left < entry.ttl * self._settings.prefetch_share
+            # Rounded up: what lives for some seconds only has a last part too.
+            and left <= math.ceil(entry.ttl * self._settings.prefetch_share)
         )
         entry.refreshing = entry.refreshing or wanted
         return wanted

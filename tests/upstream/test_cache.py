@@ -226,6 +226,19 @@ def test_prefetch():
     assert [90.5] == [now for now, refresh in wanted if refresh]
 
 
+def test_prefetch_of_what_lives_for_seconds():
+    """The last part is a second at least, so that a short TTL has one."""
+    cache = Cache(CacheSettings(prefetch=1))
+    keep(cache, made("www.example.org. 5 IN A 192.0.2.1"))
+    wanted = [
+        now
+        for now in (1, 3.5, 4)
+        if (found := cache.find(ask(), now)) is not None and found.refresh
+    ]
+
+    assert [4] == wanted
+
+
 def test_flood():
     """A flood of random names stays in bounds and pushes out nothing that is asked often."""
     cache = Cache(CacheSettings())
