@@ -19,11 +19,14 @@ from skydns_py.settings import (
     Kubeconfig,
     Listen,
     LogRule,
+    PrometheusSettings,
     ReadySettings,
 )
 from skydns_py.settings.shapes import COMMON_LOG_FORMAT
 
-BUILT = "bind, cache, errors, forward, health, kubernetes, loadbalance, log, loop, ready"
+BUILT = (
+    "bind, cache, errors, forward, health, kubernetes, loadbalance, log, loop, prometheus, ready"
+)
 
 
 def block(*lines: str) -> Block:
@@ -298,6 +301,12 @@ def test_options_of_kubernetes_without_effect_are_warned_about(option, warning):
             ["health 169.254.20.10:8080 {", "lameduck 1.5s", "}"],
             {"health": HealthSettings(Listen("169.254.20.10", 8080), 1.5)},
         ),
+        (["prometheus"], {"prometheus": PrometheusSettings(Listen("127.0.0.1", 9153))}),
+        (["prometheus :9153"], {"prometheus": PrometheusSettings(Listen("", 9153))}),
+        (
+            ["prometheus [2001:db8::1]:9253"],
+            {"prometheus": PrometheusSettings(Listen("2001:db8::1", 9253))},
+        ),
         (["health localhost:8091"], {"health": HealthSettings(Listen("127.0.0.1", 8091))}),
         (["ready"], {"ready": ReadySettings(Listen("", 8181))}),
         (
@@ -413,6 +422,14 @@ def test_directives_set_their_fields(lines, expected):
             f"2: unknown directive `x`; supported are: {BUILT}",
         ),
         (["health {", "x", "}"], "3: unknown option `x` of `health`; it has: lameduck"),
+        (
+            ["prometheus :1 :2"],
+            "2: `prometheus` has 2 arguments here; it is written `prometheus [ADDRESS:PORT]`",
+        ),
+        (
+            ["prometheus", "prometheus :9153"],
+            "3: `prometheus` may stand once in a server block; the first is at Corefile:2",
+        ),
         (["KUBERNETES"], "2: unknown directive `KUBERNETES`; did you mean `kubernetes`?"),
         (
             ["fanout . 192.0.2.1"],
@@ -441,4 +458,4 @@ def test_every_directive_of_coredns_is_known():
     unbuilt = set(own.split()) - set(DIRECTIVES)
 
     assert all("known, but not built" in explain_unbuilt(name, DIRECTIVES) for name in unbuilt)
-    assert 10 == len(DIRECTIVES)
+    assert 11 == len(DIRECTIVES)

@@ -102,7 +102,7 @@ class _Counter(msgspec.Struct, gc=False):
     Of a rotation, whose replies differ in size only where they are cut, `size` is that of one.
     """
 
-    left: "repeat[Any]"
+    left: "repeat[Any]"  # generic for the type checker only
     rcode: int
     size: int
     told: int = 0
@@ -197,9 +197,9 @@ class Memo:
     def _put(self, key: Key, kept: Kept, entry: _Entry, reply: bytes) -> None:
         self._drop(key)
         if isinstance(key, bytes):
-            left = repeat(kept, MANY)
+            left: repeat[Any] = repeat(kept, MANY)
             self._counters[key] = _Counter(left, reply[3] & 0x0F, len(reply))
-            self.hits[key] = left if isinstance(kept, bytes) else map(next, left)  # type: ignore[arg-type, assignment]
+            self.hits[key] = left if isinstance(kept, bytes) else map(next, left)
         else:
             self._meanings[key] = kept
         shelf = self._shelves[entry.denies]

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from skydns_py.batch import Batch, Key
+from skydns_py.metrics import Cell
 from skydns_py.sources.kubernetes.schema import SHAPES
 
 CHUNK: Final = 500
@@ -48,6 +49,12 @@ class Counted(msgspec.Struct, frozen=True, array_like=True, tag="counted"):
     counts: dict[str, int]
 
 
+class Measured(msgspec.Struct, frozen=True, array_like=True, tag="measured"):
+    """Numbers of metrics since a worker's start: those that have changed since it last told."""
+
+    cells: tuple[tuple[Cell, float], ...]
+
+
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):
     """The listeners cannot be opened; the sentence is for the operator."""
 
@@ -55,7 +62,7 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):
 
 
 ToWorker = Fed | Open | Stop
-ToParent = Opened | Counted | Failed
+ToParent = Opened | Counted | Measured | Failed
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _TO_WORKER: Final = msgspec.msgpack.Decoder(ToWorker)

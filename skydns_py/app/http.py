@@ -5,21 +5,24 @@ This module never knows DNS listeners.
 
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Protocol
 
 from aiohttp import web
 
 from skydns_py import names
 from skydns_py.answers.listing import rdata_text, records_of
+from skydns_py.app.measures import of_settings
 from skydns_py.app.world import World
 from skydns_py.app.zones import Worlds, zones_of
 from skydns_py.env.env_map import EnvMap
 from skydns_py.env.kubernetes import service_environment
+from skydns_py.metrics import CONTENT_TYPE, Cells, added, expose, registry_of
 from skydns_py.records import Type
 from skydns_py.servers.http import server
 from skydns_py.servers.http.admin import admin_application
 from skydns_py.servers.http.env import Cluster
+from skydns_py.servers.http.metrics import metrics_application
 from skydns_py.servers.http.names import Line
 from skydns_py.servers.http.probes import Status, health_application, ready_application
 from skydns_py.settings import Listen, Settings
@@ -30,6 +33,8 @@ class Serving(Protocol):
 
     worlds: Worlds
     is_stopping: bool
+    cells: Callable[[], Cells]
+    processes: Callable[[], Iterable[int]]
 
     def not_ready(self) -> list[str]:
         """Name what is still waited for."""
@@ -71,7 +76,24 @@ def _applications(
     ready = dict.fromkeys(block.ready.listen for block in settings.blocks if block.ready)
     yield "health", health_application(), health
     yield "ready", ready_application(status), ready
+    yield "metrics", _metrics(settings, serving), _listens(settings)
     yield "http", _admin(serving, status), settings.http
+
+
+def _listens(settings: Settings) -> Iterable[Listen]:
+    return dict.fromkeys(block.prometheus.listen for block in settings.blocks if block.prometheus)
+
+
+def _metrics(settings: Settings, serving: Serving) -> web.Application:
+    fixed = of_settings(settings.blocks)
+
+    def read() -> Cells:
+        asked = (world.requests for world in serving.worlds.values())
+        return added((fixed, serving.cells(), *asked))
+
+    # Read when it is asked for: it is not known yet who will answer.
+    registry = registry_of(read, lambda: [*serving.processes()])
+    return metrics_application(lambda: expose(registry), CONTENT_TYPE)
 
 
 def _admin(serving: Serving, status: Status) -> web.Application:

@@ -9,7 +9,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,13 +17,15 @@ from skydns_py import names
 from skydns_py.answers.responder import Elsewhere, Responder
 from skydns_py.app.consolidation import Consolidator
 from skydns_py.app.logs import Log
+from skydns_py.app.metering import Meter
 from skydns_py.app.query_log import watched
 from skydns_py.app.upstreams import Upstreams
 from skydns_py.app.zones import Worlds, by_listen, responder_of
 from skydns_py.errors import SettingsError
+from skydns_py.metrics import Cells, added
 from skydns_py.servers.bind import bind_tcp, bind_udp
 from skydns_py.servers.interfaces import EVERYWHERE, listen_addresses, own_addresses
-from skydns_py.servers.respond import Respond
+from skydns_py.servers.respond import Hits, Measure, Respond
 from skydns_py.servers.tcp import TcpServer
 from skydns_py.servers.udp import UdpServer
 from skydns_py.settings import Block, Listen, Settings
@@ -43,6 +45,8 @@ class Listeners:
         self._responders: list[Responder] = []
         self._servers: list[UdpServer] = []
         self._upstreams: list[Upstreams] = []
+        self._meters: list[Meter] = []
+        self._measured: list[tuple[str, Upstreams]] = []
 
     def counts(self) -> Counter[str]:
         """Return what has been counted since the start, by name."""
@@ -56,6 +60,19 @@ class Listeners:
                 {f"udp {name}": n for name, n in msgspec.to_builtins(server.counts).items()}
             )
         return counts
+
+    def cells(self) -> Cells:
+        """Return what `prometheus` directives want counted, since the start."""
+        if not self._meters:
+            return {}
+        panics = sum(responder.counts["panic"] for responder in self._responders)
+        return added(
+            (
+                {("coredns_panics_total", (), 0): panics},
+                *(meter.sums() for meter in self._meters),
+                *(upstreams.cells(server) for server, upstreams in self._measured),
+            )
+        )
 
     async def open(
         self,
@@ -77,18 +94,20 @@ class Listeners:
             hosts = listen_addresses(listen)
             traced = any(block.errors and block.errors.stacktrace for block in blocks)
             report = _reporting(log, traced=traced)
-            pairs = [(block, self._elsewhere(block, log, report)) for block in blocks]
-            responder = responder_of(pairs, worlds, _own(listen, hosts), report)
-            self._responders.append(responder)
-            respond = _told(responder.respond, blocks, log)
-            # A log wants every query; errors are never among the kept replies.
-            logs = any(block.log for block in blocks)
+            pairs = [(block, self._elsewhere(listen, block, log, report)) for block in blocks]
+            # What is counted tells the families apart, so each has its responder.
+            doors: dict[int, _Door] = {}
             for host in hosts:
+                family = 6 if ":" in host else 4
+                if family not in doors:
+                    responder = responder_of(pairs, worlds, _own(listen, hosts), report)
+                    doors[family] = self._door(responder, listen, family, blocks, log)
+                door = doors[family]
                 udp, tcp = bind_pair(host, listen.port, reuse_port=reuse_port)
-                udp_server = UdpServer(udp, respond, hits={} if logs else responder.datagrams.hits)
+                udp_server = UdpServer(udp, door.respond, hits=door.hits, measure=door.measure)
                 udp_server.start(loop)
                 stack.callback(udp_server.close)
-                tcp_server = TcpServer(tcp, respond)
+                tcp_server = TcpServer(tcp, door.respond)
                 await tcp_server.start()
                 stack.push_async_callback(tcp_server.close, TCP_GRACE)
                 self._servers.append(udp_server)
@@ -98,18 +117,41 @@ class Listeners:
         for upstreams in self._upstreams:
             upstreams.find_loops(listening)
 
+    def _door(
+        self, responder: Responder, listen: Listen, family: int, blocks: Sequence[Block], log: Log
+    ) -> "_Door":
+        """Return how a responder is asked: counted and logged as far as directives want it."""
+        self._responders.append(responder)
+        # A log wants every query; errors are never among the kept replies.
+        hits: Hits = {} if any(block.log for block in blocks) else responder.datagrams.hits
+        if not any(block.prometheus for block in blocks):
+            return _Door(_told(responder.respond, blocks, log), hits, None)
+        meter = Meter(responder, blocks, listen, family)
+        self._meters.append(meter)
+        return _Door(_told(meter.respond, blocks, log), hits, meter.measure)
+
     def _elsewhere(
-        self, block: Block, log: Log, report: Callable[[Exception], None]
+        self, listen: Listen, block: Block, log: Log, report: Callable[[Exception], None]
     ) -> Elsewhere | None:
         if not block.forward:
             return None
         upstreams = Upstreams(block, log, report)
         self._upstreams.append(upstreams)
+        if block.prometheus:
+            self._measured.append((f"dns://{listen}", upstreams))
         return upstreams
 
     async def _close_upstreams(self) -> None:
         for upstreams in self._upstreams:
             await upstreams.close()
+
+
+class _Door(NamedTuple):
+    """What servers of one family are given."""
+
+    respond: Respond
+    hits: Hits
+    measure: Measure | None
 
 
 def bind_pair(

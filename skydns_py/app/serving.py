@@ -22,6 +22,7 @@ from skydns_py.app.workers import Workers
 from skydns_py.app.world import KUBERNETES, World
 from skydns_py.app.zones import Worlds
 from skydns_py.errors import SettingsError
+from skydns_py.metrics import Cells
 from skydns_py.settings import Settings
 
 POLL = 0.5
@@ -41,6 +42,8 @@ class Serving:
         self.is_stopping = False
         self.addresses: list[Address] = []
         self.counts: Callable[[], Counter[str]] = Counter
+        self.cells: Callable[[], Cells] = dict
+        self.processes: Callable[[], Iterable[int]] = lambda: (os.getpid(),)
 
     def not_ready(self) -> list[str]:
         """Name what is still waited for."""
@@ -89,13 +92,14 @@ async def _answering(
     """Answer DNS for as long as the context lasts, here or in workers; yield the addresses."""
     if not workers:
         listeners = Listeners()
-        serving.counts = listeners.counts
+        serving.counts, serving.cells = listeners.counts, listeners.cells
         async with AsyncExitStack() as stack:
             await listeners.open(settings, serving.worlds, log, stack)
             yield listeners.addresses
         return
     processes = Workers(workers, settings, serving.worlds, log, quiet=quiet)
-    serving.counts = processes.counts
+    serving.counts, serving.cells = processes.counts, processes.cells
+    serving.processes = lambda: (os.getpid(), *processes.pids())
     async with asyncio.TaskGroup() as group:
         await processes.open(group)
         yield processes.addresses

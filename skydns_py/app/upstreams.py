@@ -16,6 +16,8 @@ from skydns_py.answers.lookup import Answer
 from skydns_py.answers.query import Query, Rcode
 from skydns_py.answers.responder import Later, Transport
 from skydns_py.app.logs import Log
+from skydns_py.app.measures import of_resolver
+from skydns_py.metrics import Cells, added
 from skydns_py.servers.interfaces import own_hosts
 from skydns_py.settings import Block
 from skydns_py.upstream.cache import Cache
@@ -82,6 +84,12 @@ class Upstreams:
             counts.update({f"upstream {name}": n for name, n in resolver.counts.items()})
             counts.update({f"forward {name}": n for name, n in resolver.forward.counts.items()})
         return counts
+
+    def cells(self, server: str) -> Cells:
+        """Return what has been counted since the start, by metric; `server` is a label."""
+        return added(
+            of_resolver(server, self._block.cache, resolver) for resolver in self._resolvers
+        )
 
     def find_loops(self, listening: Collection[Listening]) -> None:
         """Leave out upstreams that are this server, and with `loop` those that lead back to it.

@@ -21,6 +21,7 @@ from skydns_py.app.logs import Log, open_log
 from skydns_py.app.world import World
 from skydns_py.app.zones import Worlds
 from skydns_py.errors import SettingsError
+from skydns_py.metrics import Cell
 from skydns_py.settings import Settings
 
 ORPHANED: Final = 60.0
@@ -92,9 +93,15 @@ class Worker:
         return feed.Opened(tuple(self._listeners.addresses))
 
     async def _count(self, writer: asyncio.StreamWriter) -> None:
+        told: dict[Cell, float] = {}
         while not writer.is_closing():
             await asyncio.sleep(COUNTED)
             writer.write(feed.frame(feed.Counted(dict(self._listeners.counts()))))
+            cells = self._listeners.cells()
+            changed = {cell: number for cell, number in cells.items() if told.get(cell) != number}
+            if changed:
+                writer.write(feed.frame(feed.Measured(tuple(changed.items()))))
+                told |= changed
 
 
 async def work(sock: socket.socket, settings: Settings, *, quiet: bool) -> None:

@@ -23,6 +23,7 @@ from skydns_py.app.logs import Log
 from skydns_py.app.zones import Worlds
 from skydns_py.batch import Batch
 from skydns_py.errors import SettingsError
+from skydns_py.metrics import Cell, Cells, added
 from skydns_py.servers.interfaces import listen_addresses
 from skydns_py.settings import Listen, Settings
 
@@ -60,6 +61,7 @@ class Workers:
         self._quiet = quiet
         self._live: set[_Live] = set()
         self._dead: Counter[str] = Counter()
+        self._dead_cells: Cells = {}
         self._stopping = False
         for number, world in enumerate(self._worlds):
             world.on_batch.append(partial(self._feed, number))
@@ -67,6 +69,14 @@ class Workers:
     def counts(self) -> Counter[str]:
         """Return what all workers have counted, those that are gone included."""
         return sum((live.counts for live in self._live), self._dead.copy())
+
+    def cells(self) -> Cells:
+        """Return what all workers have measured, those that are gone included."""
+        return added((self._dead_cells, *(live.cells for live in self._live)))
+
+    def pids(self) -> list[int]:
+        """Return the ids of the processes that live."""
+        return [live.process.pid for live in self._live]
 
     async def open(self, group: asyncio.TaskGroup) -> None:
         """Start all workers and wait until every one of them answers.
@@ -100,6 +110,7 @@ class Workers:
             finally:
                 self._live.discard(live)
                 self._dead.update(live.counts)
+                self._dead_cells = added((self._dead_cells, live.cells))
                 await live.end()
             if self._stopping:
                 return
@@ -134,6 +145,7 @@ class _Live:
         self.process = process
         self.writer = writer
         self.counts: Counter[str] = Counter()
+        self.cells: dict[Cell, float] = {}
         self.failure = ""
         self._reader = reader
 
@@ -172,6 +184,8 @@ class _Live:
                     opened.set_result(message.addresses)
             case feed.Counted():
                 self.counts = Counter(message.counts)
+            case feed.Measured():
+                self.cells.update(message.cells)
             case feed.Failed():
                 # One that takes the place of another is of no use without listeners, either.
                 self.failure = message.sentence

@@ -7,12 +7,17 @@ This module never answers a question and never listens.
 import asyncio
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from skydns_py.app.logs import Log
+from skydns_py.app.measures import count_request
 from skydns_py.batch import Batch
 from skydns_py.errors import SourceError
+from skydns_py.metrics import Sums
 from skydns_py.settings import (
     ApiEndpoint,
     InCluster,
@@ -38,11 +43,13 @@ class World:
     """What one `kubernetes` directive shows: `table` is live while `run` runs.
 
     `on_batch` is told of each batch, and `on_delta` of what it changed, before anything else runs.
+    `requests` are counts of what was asked of an API server.
     """
 
     def __init__(self, settings: KubernetesSettings, log: Log) -> None:
         self.settings = settings
         self.reports: dict[str, Report] = {}
+        self.requests: Sums = defaultdict(float)
         self.on_batch: list[Callable[[Batch], None]] = []
         self.on_delta: list[Callable[[Delta], None]] = []
         self.synced = asyncio.Event()
@@ -68,7 +75,8 @@ class World:
             await source.run()
             return
         reached = _access(origin)
-        async with Client(reached) as client:
+        host = urlsplit(reached.server).netloc
+        async with Client(reached, observe=partial(count_request, self.requests, host)) as client:
             selection = Selection(
                 name=self._name,
                 labels=self.settings.labels,

@@ -5,7 +5,7 @@ Options are read through tables, so that one that cannot be meant never hides th
 This module never opens what it names: files, interfaces and ports are only written down.
 
 Source: the manual pages of CoreDNS 1.14's plugins bind, errors, health, loadbalance, log, loop,
-ready.
+metrics, ready.
 """
 
 import re
@@ -26,6 +26,7 @@ from skydns_py.settings import (
     HealthSettings,
     Listen,
     LogRule,
+    PrometheusSettings,
     ReadySettings,
 )
 from skydns_py.settings.shapes import COMBINED_LOG_FORMAT, COMMON_LOG_FORMAT, LogClass, LogLevel
@@ -73,6 +74,13 @@ def read_health(line: Line, context: Context) -> HealthSettings:
     listen = _read_listen(line) or HealthSettings().listen
     options = read_options(line, {"lameduck": _read_lameduck}, context.findings)
     return HealthSettings(listen, **options)
+
+
+def read_prometheus(line: Line, context: Context) -> PrometheusSettings:
+    """Read `prometheus [ADDRESS]:PORT`, which has no options."""
+    listen = _read_listen(line) or PrometheusSettings().listen
+    read_options(line, {}, context.findings)
+    return PrometheusSettings(listen)
 
 
 def read_ready(line: Line, context: Context) -> ReadySettings:
@@ -194,11 +202,12 @@ DIRECTIVES: Final[Mapping[str, Callable[[Line, Context], Any]]] = {
     "loadbalance": read_loadbalance,
     "log": read_log,
     "loop": read_loop,
+    "prometheus": read_prometheus,
     "ready": read_ready,
 }
 """What is built: the name of a directive is that of its field in `Block`, but for `bind`."""
 
-ONCE: Final = frozenset({"cache", "errors", "kubernetes", "loop", "ready"})
+ONCE: Final = frozenset({"cache", "errors", "kubernetes", "loop", "prometheus", "ready"})
 """Directives CoreDNS refuses to read twice in a server block; of others the last counts."""
 
 REPEATED: Final = frozenset({"bind", "forward", "log"})

@@ -16,7 +16,6 @@ from typing import Any
 from skydns_py.servers.mmsg import SLOT, PacketBlock
 from skydns_py.servers.respond import Hits, Later, Measure, Respond
 
-
 BUSY = 4
 """Packets in a block from which on more are likely to have come meanwhile: to look costs a system
 call, to be woken by the loop costs three times as much."""

@@ -21,6 +21,7 @@ from skydns_py.settings.shapes import (
     Manifests,
     Origin,
     PodMode,
+    PrometheusSettings,
     ReadySettings,
     Settings,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Origin",
     "PodMode",
     "Problem",
+    "PrometheusSettings",
     "ReadySettings",
     "Settings",
     "Upstream",

@@ -144,12 +144,18 @@ class HealthSettings(msgspec.Struct, frozen=True):
     lameduck: float = 0.0
 
 
+class PrometheusSettings(msgspec.Struct, frozen=True):
+    """The `prometheus` directive: where the metrics are offered, at `/metrics`."""
+
+    listen: Listen = Listen("127.0.0.1", 9153)
+
+
 class Block(msgspec.Struct, frozen=True):
     """Zones served alike on the same port; `place` is where that was written.
 
     A server block of a Corefile becomes one `Block` per port, equal but for `zones` and `listen`.
-    Where `errors`, `ready`, `health`, `kubernetes` or `cache` is None, the directive was not
-    written.
+    Where `errors`, `ready`, `health`, `prometheus`, `kubernetes` or `cache` is None, the directive
+    was not written.
     Of `forward` the first that serves a name is asked, in the order written.
     `loop` says that upstreams are tried for leading back here.
     """
@@ -163,6 +169,7 @@ class Block(msgspec.Struct, frozen=True):
     loadbalance: bool = False
     ready: ReadySettings | None = None
     health: HealthSettings | None = None
+    prometheus: PrometheusSettings | None = None
     forward: tuple[ForwardSettings, ...] = ()
     cache: CacheSettings | None = None
     loop: bool = False
@@ -171,7 +178,7 @@ class Block(msgspec.Struct, frozen=True):
 class Settings(msgspec.Struct, frozen=True):
     """Everything the program is started with.
 
-    `http` is where the environment maps, the API and the metrics are offered; empty: nowhere.
+    `http` is where the environment maps and the API are offered; empty: nowhere.
     `warnings` are sentences with their place, to be logged at start.
     """
 
