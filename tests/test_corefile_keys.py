@@ -5,7 +5,9 @@ import pytest
 from skydns_py import corefile, names
 from skydns_py.settings import InvalidSettingsError
 
-BUILT = "bind, cache, errors, forward, health, kubernetes, loadbalance, log, loop, ready"
+BUILT = (
+    "bind, cache, errors, forward, health, kubernetes, loadbalance, log, loop, prometheus, ready"
+)
 
 
 def served(text, dns_port=53):
