@@ -6,6 +6,7 @@ This module never answers a question.
 """
 
 import asyncio
+import contextlib
 import os
 import pickle
 import socket
@@ -32,6 +33,11 @@ STOPPING: Final = 5.0
 
 SOON: Final = 1.0
 """A worker that dies younger than this many seconds is replaced after a pause as long."""
+
+SILENT: Final = 5.0
+"""Seconds without a word, twice in a row, until a worker counts as stuck: it reports each second.
+
+A stuck one keeps its share of the port, and what it is fed piles up here."""
 
 MAX_DEFAULT: Final = 4
 """Workers that are started unasked; each has a table of its own, and memory is counted in pods."""
@@ -157,7 +163,7 @@ class _Live:
         """Take what the worker says until it is gone."""
         frames = feed.Frames()
         try:
-            while data := await self._reader.read(2**16):
+            while data := await self._hear():
                 for body in frames.feed(data):
                     self._take(feed.for_parent(body), opened)
                 if self.failure:
@@ -176,6 +182,23 @@ class _Live:
             await self.process.wait()
         finally:
             self.writer.close()
+
+    async def _hear(self) -> bytes:
+        """Return what the worker says next; b"" when it is gone, or stuck and therefore killed.
+
+        Twice: after a pause of the whole machine the clock is late, and no worker is to blame.
+        """
+        for _ in range(2):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SILENT):
+                    return await self._reader.read(2**16)
+        self.failure = (
+            f"worker {self.process.pid} said nothing for {2 * SILENT:g} seconds and was killed;"
+            " another takes its place"
+        )
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        return b""
 
     def _take(self, message: feed.ToParent, opened: asyncio.Future[tuple[Address, ...]]) -> None:
         match message:

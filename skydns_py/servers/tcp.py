@@ -21,6 +21,9 @@ from skydns_py.servers.turns import Turns
 _ACCEPTS = 64
 """Connections accepted until the loop has its turn."""
 
+_SHARE = 16
+"""At most this part of all places is given away in one turn: admitting takes a few turns."""
+
 _MAKE_ROOM = 16
 """Connections that go when descriptors have run out: enough for those who wait."""
 
@@ -110,7 +113,8 @@ class TcpServer:
             self._crowd.end_done(Ending.SHUTDOWN)
 
     def _accept(self) -> None:
-        for _ in range(_ACCEPTS):
+        # A newcomer must not be pushed out by those behind it before its query is read.
+        for _ in range(min(_ACCEPTS, 1 + self.limits.connections // _SHARE)):
             try:
                 sock, _ = self._sock.accept()
             except BlockingIOError:

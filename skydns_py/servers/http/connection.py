@@ -11,6 +11,8 @@ from typing import Any, Final, cast
 import msgspec
 from aiohttp import ClientConnectionResetError, web
 
+from skydns_py.servers.crowd import most_connections
+
 SERVER: Final = "skydns-py"
 """The Server field (RFC 9110 section 10.2.4), without a version: that serves attackers alone."""
 
@@ -30,6 +32,8 @@ class Limits(msgspec.Struct, frozen=True):
     arrives before the connection is reset.
     `head`: a request line with all of its fields; Apache and nginx take 8 kB for each line.
     `line` and `fields`: the parser's own limits within a head.
+    `connections`: open at once on all addresses of an application; the next one ends the oldest.
+    The limits of DNS over TCP and of three applications together leave descriptors over.
     """
 
     idle: float = 8.0
@@ -38,12 +42,13 @@ class Limits(msgspec.Struct, frozen=True):
     head: int = 16_384
     line: int = 8_190
     fields: int = 100
+    connections: int = msgspec.field(default_factory=lambda: min(512, most_connections() // 4))
 
 
 class Connection(web.RequestHandler):
     """A connection of `server`, held to `limits` from its first octet to its last."""
 
-    __slots__ = ("_cut", "_limits", "_open_head", "_stream", "_unread", "_was_asked")
+    __slots__ = ("_cut", "_limits", "_open_head", "_server", "_stream", "_unread", "_was_asked")
 
     def __init__(self, server: web.Server, limits: Limits) -> None:
         options: dict[str, Any] = {
@@ -55,6 +60,7 @@ class Connection(web.RequestHandler):
             "access_log": None,
         }
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._server = server
         self._limits = limits
         self._open_head = OpenHead()
         self._was_asked = False
@@ -66,6 +72,7 @@ class Connection(web.RequestHandler):
         self._stream = cast("asyncio.Transport", transport)
         self._stream.set_write_buffer_limits(high=0)
         super().connection_made(transport)
+        self._make_room()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End, and take the timers back."""
@@ -123,6 +130,13 @@ class Connection(web.RequestHandler):
         response = web.Response(status=status, text=NOT_HTTP, headers=FIELDS)
         response.force_close()
         return response
+
+    def _make_room(self) -> None:
+        """End the oldest connections while there are too many; they leave one turn later."""
+        others = self._server.connections
+        for oldest in others[: max(0, len(others) - self._limits.connections)]:
+            if oldest.transport:
+                oldest.transport.abort()
 
     def _abort_after(self, seconds: float) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(seconds, self._stream.abort)

@@ -3,6 +3,7 @@
 This module never makes a variable itself, and never takes an unsynced cluster for an empty one.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -44,10 +45,17 @@ def env_routes(cluster: Cluster) -> list[web.RouteDef]:
     number of warnings in the field X-Skydns-Warnings.
     `/v1/env/{namespace}/warnings?service_links=…` is `{"collisions": […], "sizes": […]}`.
     """
+    one_a_turn = asyncio.Lock()
+
+    async def made(request: web.Request, chosen: Mapping[str, str]) -> EnvMap:
+        # Each walks all Services, and whoever asks DNS waits meanwhile: once a turn, not for all.
+        async with one_a_turn:
+            await asyncio.sleep(0)
+            return _env_map(cluster, request, chosen)
 
     async def variables(request: web.Request) -> web.Response:
         chosen = options(request, {"format": FORMATS, "service_links": _LINKS})
-        env_map = _env_map(cluster, request, chosen)
+        env_map = await made(request, chosen)
         form = chosen.get("format", "docker")
         try:
             text = render(form, env_map.variables)
@@ -61,7 +69,7 @@ def env_routes(cluster: Cluster) -> list[web.RouteDef]:
         )
 
     async def warnings(request: web.Request) -> web.Response:
-        env_map = _env_map(cluster, request, options(request, {"service_links": _LINKS}))
+        env_map = await made(request, options(request, {"service_links": _LINKS}))
         found = {"collisions": env_map.collisions, "sizes": size_warnings(env_map.variables)}
         return web.Response(body=msgspec.json.encode(found), content_type="application/json")
 

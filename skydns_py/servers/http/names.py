@@ -15,8 +15,11 @@ from aiohttp import web
 
 from skydns_py.servers.http.query import options
 
-PIECE: Final = 500
-"""Records written between two turns of the event loop: about a millisecond."""
+PIECE: Final = 50
+"""Records written between two turns of the event loop: a millisecond, as most are built first."""
+
+AT_ONCE: Final = 2
+"""Listings written at the same time: each takes its millisecond of every turn, from DNS too."""
 
 
 class Line(NamedTuple):
@@ -37,15 +40,22 @@ def names_routes(listing: Listing) -> list[web.RouteDef]:
 
     Text is a zone file without directives, JSON an array of objects.
     """
+    places = asyncio.Semaphore(AT_ONCE)
 
     async def names(request: web.Request) -> web.StreamResponse:
         write, content_type = _FORMS[options(request, {"format": _FORMS}).get("format", "text")]
         response = web.StreamResponse()
         response.content_type, response.charset = content_type, "utf-8"
-        await response.prepare(request)
-        if request.method == "GET":
-            await _send(response, write(listing()))
-        await response.write_eof()
+        if places.locked():
+            raise web.HTTPTooManyRequests(
+                text=f"{AT_ONCE} listings are being written already: ask again shortly.\n",
+                headers={"Retry-After": "1"},
+            )
+        async with places:
+            await response.prepare(request)
+            if request.method == "GET":
+                await _send(response, write(listing()))
+            await response.write_eof()
         return response
 
     return [web.get("/v1/names", names)]

@@ -20,6 +20,12 @@ GRACE: Final = 2.0
 
 Address = tuple[str, int]
 
+_ACCEPTS: Final = 16
+"""Connections accepted in one turn: asyncio opens them some turns before the limit can be kept."""
+
+_BACKLOG: Final = 1024
+"""Connections the kernel completes before they are accepted."""
+
 
 class HttpServer:
     """A running server; `addresses` are what it really listens at, in the order asked for."""
@@ -85,7 +91,10 @@ async def _listen(
     listener = await asyncio.get_running_loop().create_server(
         lambda: Connection(server, limits),
         sock=listening,
+        backlog=_ACCEPTS,
     )
+    # asyncio takes one number for both; the kernel's queue may be longer.
+    listening.listen(_BACKLOG)
     stack.callback(listener.close)
     host, port, *_ = listening.getsockname()
     return host, port
