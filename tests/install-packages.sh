@@ -12,7 +12,8 @@ done <"$1"
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing$missing"
-    export DEBIAN_FRONTEND=noninteractive
+    # Servers among them are for the tests to start: in runlevel 1 Debian's scripts start none.
+    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
     # shellcheck disable=SC2086  # a list of words is meant
     if { apt-get install --yes --quiet --no-install-recommends $missing ||
         { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends $missing; }
