@@ -90,7 +90,11 @@ class Workers:
         Raises:
             SettingsError: an address cannot be listened at.
         """
-        self._settings = _with_ports(self._settings)
+        with contextlib.ExitStack() as reserved:
+            self._settings = _with_ports(self._settings, reserved)
+            await self._open_all(group)
+
+    async def _open_all(self, group: asyncio.TaskGroup) -> None:
         opened = [asyncio.get_running_loop().create_future() for _ in range(self._count)]
         for future in opened:
             group.create_task(self._keep_alive(future))
@@ -237,11 +241,10 @@ async def _start(settings: Settings, *, quiet: bool) -> _Live:
     return _Live(process, reader, writer)
 
 
-def _with_ports(settings: Settings) -> Settings:
+def _with_ports(settings: Settings, reserved: contextlib.ExitStack) -> Settings:
     """Return settings with every port chosen: all workers must share them.
 
-    Binding alone first also tells of another program that holds a port, which SO_REUSEPORT would
-    not.
+    A port that the system chose stays ours until `reserved` is closed.
     """
     blocks = []
     chosen: dict[Listen, int] = {}
@@ -249,19 +252,27 @@ def _with_ports(settings: Settings) -> Settings:
         listens = []
         for listen in block.listen:
             if listen not in chosen:
-                chosen[listen] = _free_port(listen)
+                chosen[listen] = _choose_port(listen, reserved)
             listens.append(msgspec.structs.replace(listen, port=chosen[listen]))
         blocks.append(msgspec.structs.replace(block, listen=tuple(listens)))
     return msgspec.structs.replace(settings, blocks=tuple(blocks))
 
 
-def _free_port(listen: Listen) -> int:
+def _choose_port(listen: Listen, reserved: contextlib.ExitStack) -> int:
+    """Return the port of a `Listen`, and find out whether another program holds it.
+
+    Binding alone tells that, which with SO_REUSEPORT nobody would; one that is free for whoever
+    comes first is therefore held with it.
+    """
     port = listen.port
     for host in listen_addresses(listen):
-        udp, tcp = bind_pair(host, port)
+        udp, tcp = bind_pair(host, port, reuse_port=not listen.port)
         port = udp.getsockname()[1]
-        udp.close()
-        tcp.close()
+        for sock in (udp, tcp):
+            if listen.port:
+                sock.close()
+            else:
+                reserved.enter_context(sock)
     return port
 
 
